@@ -1,0 +1,50 @@
+//! Sockets: binding, accepting, and the limits that hold before a request is understood.
+
+pub mod client_ip;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A listener: where it is bound and what a connection may take.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ListenerSettings {
+    /// Its name in metrics and logs.
+    pub name: Box<str>,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What each connection may take.
+    pub limits: ConnectionLimits,
+}
+
+/// What connections of a listener may take. Defaults: the table of limits in the design.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConnectionLimits {
+    /// Connections open at once; one more is closed at once.
+    pub connections: usize,
+    /// From a request's first byte to the end of its head.
+    pub header_timeout: Duration,
+    /// Bytes of a request's head.
+    pub header_bytes: usize,
+    /// Header lines of a request.
+    pub headers: usize,
+    /// Without a request on a connection that is kept alive.
+    pub idle_timeout: Duration,
+    /// Without progress of a body, in either direction, while the peer is waited for.
+    pub stall_timeout: Duration,
+    /// Streams open at once on an HTTP/2 connection.
+    pub h2_streams: u32,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            connections: 65_536,
+            header_timeout: Duration::from_secs(10),
+            header_bytes: 64 * 1024,
+            headers: 100,
+            idle_timeout: Duration::from_secs(75),
+            stall_timeout: Duration::from_secs(60),
+            h2_streams: 128,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The API's error body, which both planes answer with.
+//!
+//! Shape and codes: the published API's `ApiError`. `error` is the HTTP status as a number, `reason` its standard
+//! phrase, and the header `X-Error-Code` repeats the code.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+/// The header that repeats a problem's code.
+pub const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
+
+/// An answer that says why there is no other.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Problem {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// The code that programs read, such as `IP_ADDRESS_NOT_ON_ACCESS_LIST`.
+    pub code: &'static str,
+    /// The sentence that people read. Names the field, the value and what was expected.
+    pub detail: String,
+    /// The values in `detail`, in order.
+    pub parameters: Vec<Parameter>,
+    /// What was wrong with which field of the body.
+    pub fields: Vec<FieldViolation>,
+}
+
+/// A value that a problem names.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Parameter {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(i64),
+}
+
+/// What was wrong with one field of a request body.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct FieldViolation {
+    /// What was expected.
+    pub description: String,
+    /// Where in the body, as in `[0].cidrBlock`.
+    pub field: String,
+}
+
+impl Problem {
+    /// A problem without parameters.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), parameters: Vec::new(), fields: Vec::new() }
+    }
+
+    /// Adds a text that the detail names.
+    #[must_use]
+    pub fn with(mut self, parameter: impl Into<String>) -> Self {
+        self.parameters.push(Parameter::Text(parameter.into()));
+        self
+    }
+
+    /// Adds a number that the detail names.
+    #[must_use]
+    pub fn with_number(mut self, parameter: i64) -> Self {
+        self.parameters.push(Parameter::Number(parameter));
+        self
+    }
+
+    /// Adds what was wrong with one field of the body.
+    #[must_use]
+    pub fn with_field(mut self, field: impl Into<String>, description: impl Into<String>) -> Self {
+        self.fields.push(FieldViolation { description: description.into(), field: field.into() });
+        self
+    }
+
+    /// The body as a JSON value, members in alphabetical order.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(Wire::from(self)).unwrap_or_default()
+    }
+
+    /// The whole answer.
+    pub fn into_response(self) -> Response<Bytes> {
+        let body = serde_json::to_vec(&Wire::from(&self)).unwrap_or_default();
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(X_ERROR_CODE, HeaderValue::from_static(self.code));
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    #[serde(rename = "badRequestDetail", skip_serializing_if = "Option::is_none")]
+    bad_request_detail: Option<Detail<'a>>,
+    detail: &'a str,
+    error: u16,
+    #[serde(rename = "errorCode")]
+    error_code: &'static str,
+    parameters: &'a [Parameter],
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    fields: &'a [FieldViolation],
+}
+
+impl<'a> From<&'a Problem> for Wire<'a> {
+    fn from(problem: &'a Problem) -> Self {
+        Self {
+            bad_request_detail: (!problem.fields.is_empty())
+                .then_some(Detail { fields: &problem.fields }),
+            detail: &problem.detail,
+            error: problem.status.as_u16(),
+            error_code: problem.code,
+            parameters: &problem.parameters,
+            reason: problem.status.canonical_reason().unwrap_or("Unknown"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_has_the_published_shape() {
+        let response = Problem::new(StatusCode::FORBIDDEN, "IP_ADDRESS_NOT_ON_ACCESS_LIST", "no")
+            .with("192.0.2.1")
+            .into_response();
+        assert_eq!(response.headers()[X_ERROR_CODE], "IP_ADDRESS_NOT_ON_ACCESS_LIST");
+        assert_eq!(
+            response.body(),
+            r#"{"detail":"no","error":403,"errorCode":"IP_ADDRESS_NOT_ON_ACCESS_LIST","parameters":["192.0.2.1"],"reason":"Forbidden"}"#
+        );
+    }
+}

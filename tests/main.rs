@@ -1,0 +1,1 @@
+//! The behaviours of Portcullis, told through its front door.
