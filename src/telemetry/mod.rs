@@ -1,5 +1,7 @@
 //! What the program tells about itself.
 
+pub mod metrics;
+
 use std::path::PathBuf;
 
 /// What is logged, and where.
