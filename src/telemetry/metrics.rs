@@ -359,8 +359,10 @@ label_values! {
     RefusedReason {
         /// The client address could not be told from what a trusted proxy sent.
         ClientAddress => "client_address",
-        /// The request could be read in more than one way: authority, path, framing.
+        /// The request is not clear: authority, path or framing can be read in more than one way.
         Malformed => "malformed",
+        /// The method is not served: `TRACE`, or `CONNECT` outside RFC 8441.
+        Method => "method",
         /// No route serves its authority and path.
         NoRoute => "no_route",
         /// No credential was presented, and the route asks for one.

@@ -39,7 +39,7 @@ fn families(metrics: &Metrics) -> String {
 fn every_family_has_the_name_type_and_labels_that_dashboards_rely_on() {
     insta::assert_snapshot!(families(&metrics()), @r"
         portcullis_accept_errors_total counter listener=[edge]
-        portcullis_access_decisions_total counter decision=[admitted refused unlisted] reason=[none client_address credential_missing credential_refused list_required malformed no_route not_listed not_on_named_list organization role] route=[api]
+        portcullis_access_decisions_total counter decision=[admitted refused unlisted] reason=[none client_address credential_missing credential_refused list_required malformed method no_route not_listed not_on_named_list organization role] route=[api]
         portcullis_access_list_entries gauge kind=[credential named]
         portcullis_access_log_dropped_total counter
         portcullis_auth_total counter outcome=[limited malformed not_presented other replayed stale unknown verified wrong] scheme=[digest other]
@@ -131,9 +131,9 @@ fn every_decision_is_counted_under_its_own_labels() {
 fn every_reason_of_a_listener_or_an_upstream_is_counted_under_its_own_label() {
     let metrics = Metrics::new().unwrap();
     let (listener, upstream) = (metrics.listener("edge"), metrics.upstream("echo"));
-    CloseReason::ALL.map(|reason| listener.closed(reason));
-    ConnectOutcome::ALL.map(|outcome| upstream.connected(outcome));
-    UpstreamFailure::ALL.map(|reason| upstream.failed(reason));
+    CloseReason::ALL.iter().for_each(|reason| listener.closed(*reason));
+    ConnectOutcome::ALL.iter().for_each(|outcome| upstream.connected(*outcome));
+    UpstreamFailure::ALL.iter().for_each(|reason| upstream.failed(*reason));
     for (counters, name, labels) in [
         (&metrics.connections_closed, "edge", &CloseReason::ALL.map(CloseReason::label)[..]),
         (&metrics.upstream_connects, "echo", &ConnectOutcome::ALL.map(ConnectOutcome::label)),
