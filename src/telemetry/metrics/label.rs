@@ -162,11 +162,20 @@ pub const AUTH_SCHEMES: &[&str] = &["digest"];
 
 /// Values of the label `outcome`, without `other`.
 ///
-/// `verified`: good; `not_presented`: none of this scheme; `malformed`: could not be read; `unknown`: no such
-/// credential; `wrong`: the secret is not right; `stale`: the nonce is too old; `replayed`: used before;
-/// `limited`: too many failures from there.
-pub const AUTH_OUTCOMES: &[&str] =
-    &["verified", "not_presented", "malformed", "unknown", "wrong", "stale", "replayed", "limited"];
+/// `verified`: good; `not_presented`: none of this scheme. The rest says why a credential was refused, in the words
+/// that `identity` has for it.
+pub const AUTH_OUTCOMES: &[&str] = &[
+    "verified",
+    "not_presented",
+    "malformed",
+    "unsupported",
+    "wrong_realm",
+    "wrong_target",
+    "unknown_key",
+    "wrong_response",
+    "stale_nonce",
+    "replayed",
+];
 
 /// The value of the label `method`: one of the methods that HTTP defines for resources, or `other`.
 /// A method is any token that the client likes, so it can't be a label as it is.
