@@ -128,8 +128,7 @@ const DOORS: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Libraries that the domain may not name: it is pure, so that it can be tested as plain functions.
-const NOT_IN_THE_DOMAIN: &[&str] =
-    &["tokio", "hyper", "axum", "rusqlite", "serde_json", "tracing", "toml"];
+const NOT_IN_THE_DOMAIN: &[&str] = &["tokio", "hyper", "axum", "rusqlite", "serde_json", "toml"];
 
 /// Where the domain is.
 const DOMAIN: &[&str] = &["src/access", "src/identity"];
