@@ -49,7 +49,7 @@ pub use connection::{ListenerMetrics, UpstreamMetrics};
 pub use control::ControlMetrics;
 pub use label::{
     AUTH_OUTCOMES, AUTH_SCHEMES, CloseReason, ConnectOutcome, Decision, RefusedReason,
-    UpstreamFailure,
+    UpstreamFailure, Verb,
 };
 pub use request::RouteMetrics;
 

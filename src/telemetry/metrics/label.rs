@@ -6,7 +6,7 @@ use http::Method;
 macro_rules! label_values {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $label:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)+
         }
@@ -104,6 +104,44 @@ label_values! {
 }
 
 label_values! {
+    /// A method as a label: one of those that HTTP defines for resources, or `other`.
+    /// A method is any token that the client likes, so it can't be a label as it is.
+    Verb {
+        /// `GET`
+        Get => "GET",
+        /// `HEAD`
+        Head => "HEAD",
+        /// `POST`
+        Post => "POST",
+        /// `PUT`
+        Put => "PUT",
+        /// `DELETE`
+        Delete => "DELETE",
+        /// `PATCH`
+        Patch => "PATCH",
+        /// `OPTIONS`
+        Options => "OPTIONS",
+        /// Any other.
+        Other => "other",
+    }
+}
+
+impl From<&Method> for Verb {
+    fn from(method: &Method) -> Self {
+        match *method {
+            Method::GET => Self::Get,
+            Method::HEAD => Self::Head,
+            Method::POST => Self::Post,
+            Method::PUT => Self::Put,
+            Method::DELETE => Self::Delete,
+            Method::PATCH => Self::Patch,
+            Method::OPTIONS => Self::Options,
+            _ => Self::Other,
+        }
+    }
+}
+
+label_values! {
     /// Why a downstream connection ended.
     CloseReason {
         /// Either side ended it between requests.
@@ -176,21 +214,6 @@ pub const AUTH_OUTCOMES: &[&str] = &[
     "stale_nonce",
     "replayed",
 ];
-
-/// The value of the label `method`: one of the methods that HTTP defines for resources, or `other`.
-/// A method is any token that the client likes, so it can't be a label as it is.
-pub(super) fn method_label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::PATCH => "PATCH",
-        Method::OPTIONS => "OPTIONS",
-        _ => OTHER,
-    }
-}
 
 /// What stands for everything that has no value of its own.
 pub(super) const OTHER: &str = "other";

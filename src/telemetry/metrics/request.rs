@@ -11,7 +11,7 @@ use prometheus::{
 };
 
 use super::Registrar;
-use super::label::{AUTH_OUTCOMES, AUTH_SCHEMES, Decision, OTHER, method_label};
+use super::label::{AUTH_OUTCOMES, AUTH_SCHEMES, Decision, OTHER, Verb};
 
 /// The families of requests.
 pub(super) struct RequestFamilies {
@@ -82,7 +82,7 @@ impl RequestFamilies {
 pub struct RouteMetrics {
     route: Box<str>,
     requests: IntCounterVec,
-    by_method_and_code: RefCell<HashMap<(&'static str, u16), IntCounter, RandomState>>,
+    by_method_and_code: RefCell<HashMap<(Verb, u16), IntCounter, RandomState>>,
     duration: Histogram,
     in_flight: IntGauge,
     decisions: [IntCounter; Decision::ALL.len()],
@@ -92,7 +92,7 @@ impl RouteMetrics {
     /// Counts an answered request.
     pub fn finished(&self, method: &Method, status: StatusCode, duration: Duration) {
         self.duration.observe(duration.as_secs_f64());
-        let key = (method_label(method), status.as_u16());
+        let key = (Verb::from(method), status.as_u16());
         let mut counters = self.by_method_and_code.borrow_mut();
         counters.entry(key).or_insert_with(|| self.resolve(key)).inc();
     }
@@ -107,13 +107,13 @@ impl RouteMetrics {
         &self.in_flight
     }
 
-    fn resolve(&self, (method, code): (&'static str, u16)) -> IntCounter {
+    fn resolve(&self, (verb, code): (Verb, u16)) -> IntCounter {
         // Codes past the registered classes are legal on the wire (RFC 9110, section 15); they share one series.
         if code < 600 {
             let mut digits = itoa::Buffer::new();
-            self.requests.with_label_values(&[&self.route, method, digits.format(code)])
+            self.requests.with_label_values(&[&self.route, verb.label(), digits.format(code)])
         } else {
-            self.requests.with_label_values(&[&self.route, method, OTHER])
+            self.requests.with_label_values(&[&self.route, verb.label(), OTHER])
         }
     }
 }
