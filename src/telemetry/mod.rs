@@ -1,6 +1,18 @@
-//! What the program tells about itself.
+//! What the program tells about itself: metrics, a log of requests, a log for the operator.
+//!
+//! Invariants
+//! - No label and no line holds a secret; no label holds anything that a client wrote.
+//! - Telling never delays a request: metrics are atomic additions, the access log is a queue.
+//!
+//! Not here: what is worth telling (each part knows), how `/metrics` is served (`admin`).
+
+pub mod log;
+pub mod metrics;
+mod operator;
 
 use std::path::PathBuf;
+
+pub use operator::{FilterError, InitError, check_filter, init};
 
 /// What is logged, and where.
 #[derive(Clone, Debug, Eq, PartialEq)]

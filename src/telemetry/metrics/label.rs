@@ -1,0 +1,219 @@
+//! The closed sets of label values.
+
+use http::Method;
+
+/// Declares an enum whose variants are the closed set of values of one label.
+macro_rules! label_values {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $label:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Every value, in the order of the variants.
+            pub const ALL: [Self; [$($label),+].len()] = [$(Self::$variant),+];
+
+            /// The label's value.
+            pub fn label(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $label,)+
+                }
+            }
+        }
+    };
+}
+
+/// How a request was judged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Decision {
+    /// An entry of a list admitted it.
+    Admitted,
+    /// The credential has no list, and its organization does not require one.
+    Unlisted,
+    /// It went no further.
+    Refused(RefusedReason),
+}
+
+impl Decision {
+    /// Every decision, in the order of [`index`](Self::index).
+    pub(super) const ALL: [Self; 2 + RefusedReason::ALL.len()] = {
+        let mut all = [Self::Admitted; 2 + RefusedReason::ALL.len()];
+        all[1] = Self::Unlisted;
+        let mut i = 0;
+        while i < RefusedReason::ALL.len() {
+            all[2 + i] = Self::Refused(RefusedReason::ALL[i]);
+            i += 1;
+        }
+        all
+    };
+
+    pub(super) fn index(self) -> usize {
+        match self {
+            Self::Admitted => 0,
+            Self::Unlisted => 1,
+            Self::Refused(reason) => 2 + reason as usize,
+        }
+    }
+
+    /// The value of the label `decision`: `admitted`, `unlisted` or `refused`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Unlisted => "unlisted",
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    /// The value of the label `reason`; `none` where nothing was refused.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Admitted | Self::Unlisted => "none",
+            Self::Refused(reason) => reason.label(),
+        }
+    }
+}
+
+label_values! {
+    /// Why a request went no further than the checks.
+    RefusedReason {
+        /// The client address could not be told from what a trusted proxy sent.
+        ClientAddress => "client_address",
+        /// The request is not clear: authority, path or framing can be read in more than one way.
+        Malformed => "malformed",
+        /// The method is not served: `TRACE`, or `CONNECT` outside RFC 8441.
+        Method => "method",
+        /// No route serves its authority and path.
+        NoRoute => "no_route",
+        /// No credential was presented, and the route asks for one.
+        CredentialMissing => "credential_missing",
+        /// A credential was presented and is not good.
+        CredentialRefused => "credential_refused",
+        /// The route serves other organizations.
+        Organization => "organization",
+        /// The principal has none of the route's roles.
+        Role => "role",
+        /// The address is on no live entry of the credential's list.
+        NotListed => "not_listed",
+        /// The list is empty, and the organization requires one.
+        ListRequired => "list_required",
+        /// The address is on no live entry of the list that the route names.
+        NotOnNamedList => "not_on_named_list",
+    }
+}
+
+label_values! {
+    /// A method as a label: one of those that HTTP defines for resources, or `other`.
+    /// A method is any token that the client likes, so it can't be a label as it is.
+    Verb {
+        /// `GET`
+        Get => "GET",
+        /// `HEAD`
+        Head => "HEAD",
+        /// `POST`
+        Post => "POST",
+        /// `PUT`
+        Put => "PUT",
+        /// `DELETE`
+        Delete => "DELETE",
+        /// `PATCH`
+        Patch => "PATCH",
+        /// `OPTIONS`
+        Options => "OPTIONS",
+        /// Any other.
+        Other => "other",
+    }
+}
+
+impl From<&Method> for Verb {
+    fn from(method: &Method) -> Self {
+        match *method {
+            Method::GET => Self::Get,
+            Method::HEAD => Self::Head,
+            Method::POST => Self::Post,
+            Method::PUT => Self::Put,
+            Method::DELETE => Self::Delete,
+            Method::PATCH => Self::Patch,
+            Method::OPTIONS => Self::Options,
+            _ => Self::Other,
+        }
+    }
+}
+
+label_values! {
+    /// Why a downstream connection ended.
+    CloseReason {
+        /// Either side ended it between requests.
+        Finished => "finished",
+        /// The listener had as many connections as it may have.
+        Limit => "limit",
+        /// A request's head took too long.
+        HeaderTimeout => "header_timeout",
+        /// No request came for too long.
+        IdleTimeout => "idle_timeout",
+        /// A body made no progress for too long.
+        StallTimeout => "stall_timeout",
+        /// What was sent is not HTTP.
+        Malformed => "malformed",
+        /// The connection broke.
+        Error => "error",
+        /// The program stops.
+        Drain => "drain",
+    }
+}
+
+label_values! {
+    /// How an attempt to connect to an upstream ended.
+    ConnectOutcome {
+        /// The connection is open.
+        Ok => "ok",
+        /// The upstream refused it.
+        Refused => "refused",
+        /// It took too long.
+        Timeout => "timeout",
+        /// The upstream's name has no address.
+        Resolve => "resolve",
+        /// Anything else.
+        Error => "error",
+    }
+}
+
+label_values! {
+    /// Why an upstream failed a request.
+    UpstreamFailure {
+        /// No connection could be opened.
+        Connect => "connect",
+        /// The answer's head took too long.
+        FirstByteTimeout => "first_byte_timeout",
+        /// A body made no progress for too long.
+        IdleTimeout => "idle_timeout",
+        /// The connection broke in the middle.
+        Reset => "reset",
+        /// What was sent is not HTTP.
+        Protocol => "protocol",
+    }
+}
+
+/// Values of the label `scheme`, without `other`.
+pub const AUTH_SCHEMES: &[&str] = &["digest"];
+
+/// Values of the label `outcome`, without `other`.
+///
+/// `verified`: good; `not_presented`: none of this scheme. The rest says why a credential was refused, in the words
+/// that `identity` has for it.
+pub const AUTH_OUTCOMES: &[&str] = &[
+    "verified",
+    "not_presented",
+    "malformed",
+    "unsupported",
+    "wrong_realm",
+    "wrong_target",
+    "unknown_key",
+    "wrong_response",
+    "stale_nonce",
+    "replayed",
+];
+
+/// What stands for everything that has no value of its own.
+pub(super) const OTHER: &str = "other";
