@@ -1,1 +1,2 @@
 //! The behaviours of Portcullis, told through its front door.
+mod configuration;
