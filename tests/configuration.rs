@@ -129,6 +129,18 @@ format = "xml"
     }
 
     #[test]
+    fn that_is_too_large_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("large.toml");
+        std::fs::File::create(&path).unwrap().set_len((256 << 20) + 1).unwrap();
+        let errors = Config::load(&path, []).unwrap_err();
+        assert_eq!(
+            errors.to_string(),
+            format!("{}: too large, expected at most 256 MiB", path.display())
+        );
+    }
+
+    #[test]
     fn that_is_no_text_is_told_where_it_is_none() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("latin1.toml");

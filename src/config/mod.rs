@@ -84,11 +84,8 @@ impl Config {
         let name = path.display().to_string();
         let unread = Span::new(&Source::unread_file(&name), 0..0);
         let bytes = read_file(path)
-            .map_err(|cause| one_error(&unread, Mistake::Unreadable(cause), "a file"))?;
-        if bytes.len() as u64 > FILE_BYTES {
-            let expected = format!("at most {} MiB", FILE_BYTES >> 20);
-            return Err(one_error(&unread, Mistake::TooLarge, expected));
-        }
+            .map_err(|cause| one_error(&unread, Mistake::Unreadable(cause), "a file"))?
+            .ok_or_else(|| one_error(&unread, Mistake::TooLarge, "at most 256 MiB"))?;
         let text = String::from_utf8(bytes).map_err(|error| not_text(&name, &error))?;
         read(&Source::file(&name, &text), path.parent().unwrap_or(Path::new("")), environment)
     }
@@ -194,11 +191,16 @@ fn listen(root: &mut Section<'_>, limits: &ConnectionLimits) -> Result<Listen, R
     Ok((listeners?, admin?, metrics?))
 }
 
-/// The bytes of the file; one more than it may have where it is too large.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+/// The bytes of the file; none where it is too large.
+fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = File::open(path)?;
+    if file.metadata()?.len() > FILE_BYTES {
+        return Ok(None);
+    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    // A device has no length beforehand.
+    file.take(FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes).filter(|bytes| bytes.len() as u64 <= FILE_BYTES))
 }
 
 /// The errors of a text that is no TOML, the first of each line: what follows it is mostly its echo.

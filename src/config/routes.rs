@@ -67,14 +67,7 @@ impl<'a> Routes<'a> {
         name: &str,
         section: &mut Section<'_>,
     ) -> Result<(Vec<Box<str>>, Box<str>), Reported> {
-        let hosts_field = section.take("hosts");
-        let hosts = match &hosts_field {
-            None => Ok(Vec::new()),
-            Some(field) => match field.each_once(HOSTS, |host| host.read(route_host), Box::clone) {
-                Ok(hosts) if hosts.is_empty() => Err(field.refuse(HOSTS)),
-                hosts => hosts,
-            },
-        };
+        let hosts = hosts(section);
         let path_field = section.take("path");
         let path = path_field.as_ref().map_or(Ok("/".into()), |field| field.read(route_path));
         let (hosts, path) = (hosts?, path?);
@@ -109,6 +102,16 @@ impl<'a> Routes<'a> {
                 None
             }
         }
+    }
+}
+
+/// The hosts, each with its place; none where the route serves every host.
+fn hosts<'a>(section: &mut Section<'a>) -> Result<Vec<(Box<str>, Field<'a>)>, Reported> {
+    let Some(field) = section.take("hosts") else { return Ok(Vec::new()) };
+    match field.each_once(HOSTS, |host| host.read(route_host), Box::clone) {
+        // Who empties the list hardly means every host.
+        Ok(hosts) if hosts.is_empty() => Err(field.refuse(HOSTS)),
+        hosts => hosts,
     }
 }
 

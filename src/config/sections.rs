@@ -88,16 +88,10 @@ fn client_address(section: &mut Section<'_>) -> Result<client_ip::Settings, Repo
     };
     let (header, proxies) = (header?, proxies?);
     let trusted_proxies: Vec<_> = proxies.into_iter().map(|(range, _)| range).collect();
-    match (&header, trusted_proxies.is_empty()) {
-        (AddressHeader::Peer, false) => Err(section.miss(
-            "client_address_header",
-            "the header that `trusted_proxies` write: `x-forwarded-for`, `forwarded`, or one that holds one address",
-        )),
-        (AddressHeader::Peer, true) | (_, false) => Ok(client_ip::Settings { trusted_proxies, header }),
-        (_, true) => Err(section.miss(
-            "trusted_proxies",
-            "the ranges of the proxies whose `client_address_header` is believed, as in `[\"10.0.0.0/8\"]`",
-        )),
+    match (header == AddressHeader::Peer, trusted_proxies.is_empty()) {
+        (true, false) => Err(section.miss("client_address_header", HEADER_OF_PROXIES)),
+        (false, true) => Err(section.miss("trusted_proxies", PROXIES_OF_HEADER)),
+        _ => Ok(client_ip::Settings { trusted_proxies, header }),
     }
 }
 
@@ -119,9 +113,7 @@ pub(super) fn admin(
         && !insecure
         && !ClientIp::from(listen.ip()).as_ip().is_loopback()
     {
-        return Err(field.refuse(
-            "a loopback address, as in `127.0.0.1:8081`, or `insecure = true`: credentials and lists would cross the network in plain text",
-        ));
+        return Err(field.refuse(LOOPBACK));
     }
     let listener = ListenerSettings { name: "admin".into(), listen, limits: limits.clone() };
     let (public_url, client_ip, body_bytes) = (public_url?, client_ip?, body_bytes?);
@@ -209,7 +201,22 @@ fn entry(field: &Field<'_>) -> Result<NamedEntry, Reported> {
 pub(super) fn limits(
     section: &mut Section<'_>,
 ) -> Result<(ConnectionLimits, control::Settings), Reported> {
-    let (default, control) = (ConnectionLimits::default(), control::Settings::default());
+    let connections = connection_limits(section);
+    let default = control::Settings::default();
+    let entries_per_list =
+        section.or("entries_per_list", default.entries_per_list, integer(1..=1_000_000));
+    let keys_per_organization =
+        section.or("keys_per_organization", default.keys_per_organization, integer(1..=1_000_000));
+    let control = control::Settings {
+        entries_per_list: entries_per_list?,
+        keys_per_organization: keys_per_organization?,
+        ..default
+    };
+    Ok((connections?, control))
+}
+
+fn connection_limits(section: &mut Section<'_>) -> Result<ConnectionLimits, Reported> {
+    let default = ConnectionLimits::default();
     let connections = section.or("connections", default.connections, integer(1..=1_000_000));
     let header_timeout =
         section.or("header_timeout", default.header_timeout, duration(ms_to(TEN_MINUTES)));
@@ -219,16 +226,7 @@ pub(super) fn limits(
     let idle_timeout = section.or("idle_timeout", default.idle_timeout, duration(ms_to(DAY)));
     let stall_timeout = section.or("stall_timeout", default.stall_timeout, duration(ms_to(DAY)));
     let h2_streams = section.or("h2_streams", default.h2_streams, integer(1..=10_000));
-    let entries_per_list =
-        section.or("entries_per_list", control.entries_per_list, integer(1..=1_000_000));
-    let keys_per_organization =
-        section.or("keys_per_organization", control.keys_per_organization, integer(1..=1_000_000));
-    let control = control::Settings {
-        entries_per_list: entries_per_list?,
-        keys_per_organization: keys_per_organization?,
-        ..control
-    };
-    let connections = ConnectionLimits {
+    Ok(ConnectionLimits {
         connections: connections?,
         header_timeout: header_timeout?,
         header_bytes: header_bytes?,
@@ -236,8 +234,7 @@ pub(super) fn limits(
         idle_timeout: idle_timeout?,
         stall_timeout: stall_timeout?,
         h2_streams: h2_streams?,
-    };
-    Ok((connections, control))
+    })
 }
 
 /// `[digest]`
@@ -307,6 +304,15 @@ fn ms_to(longest: Duration) -> RangeInclusive<Duration> {
 
 /// What metrics and logs call the listeners of `[admin]` and `[metrics]`.
 const RESERVED: [&str; 2] = ["admin", "metrics"];
+
+const HEADER_OF_PROXIES: &str = "the header that `trusted_proxies` write: `x-forwarded-for`, \
+    `forwarded`, or one that holds one address";
+
+const PROXIES_OF_HEADER: &str = "the ranges of the proxies whose `client_address_header` is \
+    believed, as in `[\"10.0.0.0/8\"]`";
+
+const LOOPBACK: &str = "a loopback address, as in `127.0.0.1:8081`, or `insecure = true`: \
+    credentials and lists would cross the network in plain text";
 
 const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 
