@@ -46,6 +46,7 @@ contract!(
     usage_of_what_is_gone_is_passed_over_and_that_of_named_lists_kept,
     usage_ends_with_its_entry,
     another_key_file_is_refused_and_both_are_named,
+    after_a_key_is_rotated_old_and_new_verifiers_open,
 );
 
 fn a_new_store_is_empty_at_revision_zero(place: &dyn Place) {
@@ -305,6 +306,20 @@ fn another_key_file_is_refused_and_both_are_named(place: &dyn Place) {
         other => panic!("{other:?}"),
     }
     assert_eq!(load(&*place.open(&ours).unwrap()).keys.len(), 2);
+}
+
+fn after_a_key_is_rotated_old_and_new_verifiers_open(place: &dyn Place) {
+    let store = place.create(&keys("a")).unwrap();
+    fill(&*store);
+    drop(store);
+    let rotated = keys("b over a");
+    let store = place.open(&rotated).unwrap();
+    commit(&*store, new_key(1, 4, "cccccccc", vec![])).unwrap();
+    drop(store);
+
+    let image = load(&*place.open(&rotated).unwrap());
+    let verifiers: Vec<_> = image.keys.iter().map(|key| key.ha1.md5[0]).collect();
+    assert_eq!(verifiers, [0xa1, 0xb1, 0xc1]);
 }
 
 const ORG: &str = "000000000000000000000001 An organization, lists required: true, 100";

@@ -41,7 +41,8 @@ pub trait Store: Send + Sync + 'static {
     /// A future that is dropped before it answers leaves open whether the change is stored.
     ///
     /// # Errors
-    /// Nothing of the change is stored then.
+    /// [`Conflict`](StoreError::Conflict) when the change does not fit what is stored; else the store is away or
+    /// fails. Nothing of the change is stored then.
     fn commit(&self, change: Change) -> BoxFuture<'_, Result<Revision, StoreError>>;
 
     /// Adds a batch of usage, once however often it is sent.

@@ -247,69 +247,63 @@ fn add_deltas(
 fn organization(columns: &Columns<'_>) -> Result<Organization, Failure> {
     Ok(Organization {
         id: OrgId(columns.id),
-        name: columns.read("name", TEXT)?,
-        access_list_required: columns.read("access_list_required", "0 or 1")?,
-        created: Timestamp::from_millis(columns.read("created_ms", INTEGER)?),
+        name: columns.read(1, TEXT)?,
+        access_list_required: columns.read(2, "0 or 1")?,
+        created: Timestamp::from_millis(columns.read(3, INTEGER)?),
     })
 }
 
 fn api_key(columns: &Columns<'_>, sealer: &Sealer) -> Result<ApiKey, Failure> {
-    let public_key: String = columns.read("public_key", TEXT)?;
-    let roles: String = columns.read("roles", TEXT)?;
     Ok(ApiKey {
         id: CredentialId(columns.id),
-        org: OrgId(columns.read_id("org")?),
-        public_key: PublicKey::parse(&public_key)
-            .ok_or_else(|| columns.wrong("public_key", "eight lower-case letters"))?,
-        description: columns.read("description", TEXT)?,
-        roles: read_roles(&roles).ok_or_else(|| columns.wrong("roles", "names of roles"))?,
-        private_key_tail: columns.read("private_key_tail", TEXT)?,
+        org: OrgId(columns.read_id(1)?),
+        public_key: columns.parse(2, "eight lower-case letters", PublicKey::parse)?,
+        description: columns.read(3, TEXT)?,
+        roles: columns.parse(4, "names of roles", read_roles)?,
+        private_key_tail: columns.read(5, TEXT)?,
         ha1: Ha1 {
-            md5: columns.open("ha1_md5", HA1_MD5, sealer)?,
-            sha256: columns.open("ha1_sha256", HA1_SHA256, sealer)?,
+            md5: columns.open(6, HA1_MD5, sealer)?,
+            sha256: columns.open(7, HA1_SHA256, sealer)?,
         },
-        created: Timestamp::from_millis(columns.read("created_ms", INTEGER)?),
+        created: Timestamp::from_millis(columns.read(8, INTEGER)?),
     })
 }
 
 fn entry(columns: &Columns<'_>) -> Result<(CredentialId, Entry), Failure> {
-    let prefix: String = columns.read("prefix", TEXT)?;
-    let expires: Option<i64> = columns.read("expires_ms", INTEGER)?;
-    let usage = usage(columns)?;
+    let expires: Option<i64> = columns.read(5, INTEGER)?;
+    let usage = usage(columns, 6)?;
     let entry = Entry {
         id: EntryId(columns.id),
-        prefix: Prefix::parse_cidr(&prefix)
-            .map_err(|_| columns.wrong("prefix", "a canonical range"))?,
-        spelling: columns.read("spelling", TEXT)?,
-        created: Timestamp::from_millis(columns.read("created_ms", INTEGER)?),
+        prefix: columns.parse(2, "a canonical range", |text| Prefix::parse_cidr(text).ok())?,
+        spelling: columns.read(3, TEXT)?,
+        created: Timestamp::from_millis(columns.read(4, INTEGER)?),
         expires: expires.map(Timestamp::from_millis),
         usage: Usage::restored(usage.count, usage.last),
     };
-    Ok((CredentialId(columns.read_id("credential")?), entry))
+    Ok((CredentialId(columns.read_id(1)?), entry))
 }
 
 fn other_usage(columns: &Columns<'_>) -> Result<(EntryId, StoredUsage), Failure> {
-    Ok((EntryId(columns.id), usage(columns)?))
+    Ok((EntryId(columns.id), usage(columns, 1)?))
 }
 
-/// Usage columns, which are all null where an entry was never used.
-fn usage(columns: &Columns<'_>) -> Result<StoredUsage, Failure> {
-    let count: Option<i64> = columns.read("count", INTEGER)?;
-    let count = u64::try_from(count.unwrap_or(0)).map_err(|_| columns.wrong("count", "a count"))?;
-    let at: Option<i64> = columns.read("last_ms", INTEGER)?;
-    let from: Option<String> = columns.read("last_from", TEXT)?;
-    let last = match (at, from) {
-        (Some(at), Some(from)) => {
-            let from: IpAddr =
-                from.parse().map_err(|_| columns.wrong("last_from", "an address"))?;
-            Some(LastUse { at: Timestamp::from_millis(at), from: ClientIp::from(from) })
+/// Three columns from `first` on, which are all null where an entry was never used.
+fn usage(columns: &Columns<'_>, first: usize) -> Result<StoredUsage, Failure> {
+    let count: Option<i64> = columns.read(first, INTEGER)?;
+    let count =
+        u64::try_from(count.unwrap_or(0)).map_err(|_| columns.wrong(first, "no less than 0"))?;
+    let last = match columns.read(first + 1, INTEGER)? {
+        None => None,
+        Some(at) => {
+            let parse = |text: &str| text.parse::<IpAddr>().ok();
+            let from = ClientIp::from(columns.parse(first + 2, "an address", parse)?);
+            Some(LastUse { at: Timestamp::from_millis(at), from })
         }
-        _ => None,
     };
     Ok(StoredUsage { count, last })
 }
 
-/// A statement that reads rows of one table, each under its id.
+/// A statement that reads rows of one table. Its first column is the row's id.
 struct Query {
     table: &'static str,
     sql: &'static str,
@@ -325,13 +319,13 @@ fn collect<T>(
     let mut values = Vec::new();
     while let Some(row) = rows.next()? {
         let mut columns = Columns { table: query.table, row, id: ObjectId::from_bytes([0; 12]) };
-        columns.id = columns.read_id("id")?;
+        columns.id = columns.read_id(0)?;
         values.push(read(&columns)?);
     }
     Ok(values)
 }
 
-/// The columns of one row, read by name.
+/// The columns of one row, by their place in the statement: to find them by name would take longer than to read them.
 struct Columns<'a> {
     table: &'static str,
     row: &'a Row<'a>,
@@ -339,17 +333,28 @@ struct Columns<'a> {
 }
 
 impl Columns<'_> {
-    fn read<T: FromSql>(&self, column: &str, expected: &'static str) -> Result<T, Failure> {
+    fn read<T: FromSql>(&self, column: usize, expected: &'static str) -> Result<T, Failure> {
         self.row.get(column).map_err(|_| self.wrong(column, expected))
     }
 
-    fn read_id(&self, column: &str) -> Result<ObjectId, Failure> {
+    fn read_id(&self, column: usize) -> Result<ObjectId, Failure> {
         self.read(column, "12 bytes").map(ObjectId::from_bytes)
+    }
+
+    fn parse<T>(
+        &self,
+        column: usize,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, Failure> {
+        let value = self.row.get_ref(column).ok();
+        let text = value.and_then(|value| value.as_str().ok());
+        text.and_then(parse).ok_or_else(|| self.wrong(column, expected))
     }
 
     fn open<const N: usize>(
         &self,
-        column: &str,
+        column: usize,
         sealed_as: &'static str,
         sealer: &Sealer,
     ) -> Result<[u8; N], Failure> {
@@ -361,9 +366,10 @@ impl Columns<'_> {
         plain.as_slice().try_into().map_err(|_| self.wrong(column, "a digest of the algorithm"))
     }
 
-    fn wrong(&self, column: &str, expected: &'static str) -> Failure {
+    fn wrong(&self, column: usize, expected: &'static str) -> Failure {
+        let name = self.row.as_ref().column_name(column).unwrap_or("?");
         Failure::Damage(Damage::Value {
-            column: format!("{}.{column}", self.table),
+            column: format!("{}.{name}", self.table),
             row: self.id.to_string(),
             expected,
         })
@@ -433,7 +439,7 @@ const ENTRIES: Query = Query {
 
 const OTHER_USAGE: Query = Query {
     table: "usage",
-    sql: "SELECT entry AS id, count, last_ms, last_from FROM usage
+    sql: "SELECT entry, count, last_ms, last_from FROM usage
           WHERE NOT EXISTS (SELECT 1 FROM entry WHERE entry.id = usage.entry) ORDER BY entry",
 };
 

@@ -1,16 +1,17 @@
 //! Small stores to try the contract on, and their content as text.
 
 use std::future::Future;
-use std::sync::{Arc, LazyLock};
+use std::io::Write;
+use std::sync::Arc;
 
 use portcullis::access::{Entry, LastUse, Usage, UsageDelta};
 use portcullis::addr::{ClientIp, Prefix};
 use portcullis::id::{CredentialId, EntryId, ObjectId, OrgId, Revision};
 use portcullis::identity::{ApiKey, Ha1, Organization, PublicKey, Role};
 use portcullis::keys::KeyFile;
+use portcullis::private_file;
 use portcullis::store::{Change, Image, Store, StoreError, UsageBatch};
 use portcullis::time::Timestamp;
-use tempfile::TempDir;
 
 /// One organization, two keys, three entries: 11 and 12 of key 2, 13 of key 3.
 pub(super) fn fill(store: &dyn Store) {
@@ -21,16 +22,18 @@ pub(super) fn fill(store: &dyn Store) {
     commit(store, new_key(1, 3, "bbbbbbbb", second)).unwrap();
 }
 
-/// One key file for each name, the same in every call.
+/// The key file `a`, `b`, or `b over a` that has the lines of both.
 pub(super) fn keys(name: &str) -> KeyFile {
-    static DIRECTORY: LazyLock<TempDir> = LazyLock::new(|| {
-        let directory = tempfile::tempdir().unwrap();
-        for name in ["a", "b"] {
-            KeyFile::create(&directory.path().join(name)).unwrap();
-        }
-        directory
-    });
-    KeyFile::load(&DIRECTORY.path().join(name)).unwrap()
+    let lines = match name {
+        "a" => [KEY_A].concat(),
+        "b" => [KEY_B].concat(),
+        "b over a" => [KEY_B, KEY_A].concat(),
+        _ => panic!("no key file {name}"),
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key");
+    private_file::create(&path).unwrap().write_all(lines.as_bytes()).unwrap();
+    KeyFile::load(&path).unwrap()
 }
 
 pub(super) fn commit(store: &dyn Store, change: Change) -> Result<Revision, StoreError> {
@@ -187,3 +190,6 @@ pub(super) fn lines(image: &Image) -> Vec<String> {
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+const KEY_A: &str = "portcullis-key-1 57402702 BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n";
+const KEY_B: &str = "portcullis-key-1 e27605af CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=\n";

@@ -204,7 +204,7 @@ fn a_place_that_can_t_be_used_is_told_by_its_path() {
     assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
     assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     let error = SqliteStore::open(directory.path(), &keys("a")).err().unwrap();
-    assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
 }
 
 /// A directory with room for one SQLite file.

@@ -50,6 +50,9 @@ pub(super) fn open(path: &Path, keys: &KeyFile) -> Result<Database, StoreError> 
         io::ErrorKind::NotFound => StoreError::Missing { path: path.to_owned() },
         _ => io_error(path, "can't be found")(error),
     })?;
+    if !path.is_file() {
+        return Err(StoreError::Damaged { path, reason: Damage::NotSqlite });
+    }
     let lock = lock(&path)?;
     open_locked(path, keys, lock)
 }

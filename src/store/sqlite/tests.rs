@@ -55,18 +55,29 @@ fn every_value_that_is_read_is_checked() {
     let mut database = opening::create(&directory.path().join("portcullis.db"), &keys).unwrap();
     database.commit(&organization(1, "one".into())).unwrap();
     database.commit(&key(2, "aaaaaaaa")).unwrap();
-    for spoil in [
-        "public_key = 'AAAAAAAA'",
-        "roles = 'ORG_OWNER ORG_KING'",
-        "org = x'00'",
-        "ha1_md5 = x''",
-        "ha1_sha256 = ha1_md5",
+    for (spoil, message) in [
+        (
+            "public_key = 'AAAAAAAA'",
+            "api_key.public_key of row 000000000000000000000002: expected eight",
+        ),
+        (
+            "roles = 'ORG_OWNER ORG_KING'",
+            "api_key.roles of row 000000000000000000000002: expected names",
+        ),
+        ("org = x'00'", "api_key.org of row 000000000000000000000002: expected 12 bytes"),
+        ("ha1_md5 = x''", "api_key.ha1_md5 of row 000000000000000000000002: no sealed value"),
+        (
+            "ha1_sha256 = ha1_md5",
+            "api_key.ha1_sha256 of row 000000000000000000000002: it was altered",
+        ),
     ] {
         let transaction = database.connection.transaction().unwrap();
         transaction.pragma_update(None, "defer_foreign_keys", true).unwrap();
         transaction.execute(&format!("UPDATE api_key SET {spoil}"), []).unwrap();
-        let found = rows::load(&transaction, &database.sealer);
-        assert!(matches!(found, Err(Failure::Damage(_))), "{spoil}");
+        match rows::load(&transaction, &database.sealer).unwrap_err() {
+            Failure::Damage(damage) => assert!(damage.to_string().starts_with(message), "{damage}"),
+            other => panic!("{spoil}: {other:?}"),
+        }
     }
     assert_eq!(database.load().unwrap().keys.len(), 1);
 }
