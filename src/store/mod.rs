@@ -6,16 +6,27 @@
 //! - [`Store::load`] returns one consistent state.
 //! - [`Store::flush_usage`] with a batch that was stored before changes nothing.
 //! - What was written under one key file is refused under another, at opening.
+//! - What names nothing that is stored, or something that is stored already, is a [`Conflict`]: the store never
+//!   passes over a change in silence.
 //!
 //! Not here: which changes are allowed (`control`).
 
+mod rows;
+mod seal;
+mod sqlite;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::access::{Entry, LastUse};
-use crate::id::{CredentialId, EntryId, Revision};
-use crate::identity::{ApiKey, Organization, Roles};
+pub use seal::{OpenError, SealError};
+pub use sqlite::SqliteStore;
+
+use crate::access::{Entry, LastUse, UsageDelta};
+use crate::addr::Prefix;
+use crate::id::{CredentialId, EntryId, OrgId, Revision};
+use crate::identity::{ApiKey, Organization, PublicKey, Roles};
 
 /// Keeps what must survive a restart. See the module for the contract.
 pub trait Store: Send + Sync + 'static {
@@ -27,8 +38,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Stores a change, durably, and returns the revision that it made.
     ///
+    /// A future that is dropped before it answers leaves open whether the change is stored.
+    ///
     /// # Errors
-    /// Nothing of the change is stored then.
+    /// [`Conflict`](StoreError::Conflict) when the change does not fit what is stored; else the store is away or
+    /// fails. Nothing of the change is stored then.
     fn commit(&self, change: Change) -> BoxFuture<'_, Result<Revision, StoreError>>;
 
     /// Adds a batch of usage, once however often it is sent.
@@ -41,7 +55,7 @@ pub trait Store: Send + Sync + 'static {
 /// One change of what is stored: a transaction.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A new organization, with its first key and that key's entries where it is made by `init`.
+    /// A new organization, without keys.
     CreateOrganization {
         /// The organization.
         organization: Arc<Organization>,
@@ -108,25 +122,45 @@ pub struct StoredUsage {
 }
 
 /// Usage gathered since the last flush, under a number that tells a retry from a new batch.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct UsageBatch {
     /// Drawn at random at each start of the process.
     pub boot: u64,
     /// Grows by one with each new batch of a boot; a retry keeps its number.
     pub sequence: u64,
-    /// What to add, per entry. Entries that are no longer stored, and are of no named list, are passed over.
-    pub deltas: Vec<(EntryId, crate::access::UsageDelta)>,
+    /// What to add to entries of credentials' lists. Those that are no longer stored are passed over.
+    pub deltas: Vec<(EntryId, UsageDelta)>,
+    /// What to add to entries of named lists, which the store knows by their usage only.
+    pub named_deltas: Vec<(EntryId, UsageDelta)>,
 }
 
 /// Why the store did not do as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// There is no such file.
+    #[error("store {path} does not exist; `portcullis init` makes one")]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A new store was asked for where something is already.
+    #[error("store {path} exists already and is not replaced")]
+    Exists {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Another process, or another store of this one, has the file open.
+    #[error("store {path} is in use by another process")]
+    InUse {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The file or its directory can't be read or written.
     #[error("store {path}: {action}")]
     Io {
         /// Which file.
-        path: std::path::PathBuf,
-        /// What was tried.
+        path: PathBuf,
+        /// What failed.
         action: &'static str,
         /// Why it failed.
         source: std::io::Error,
@@ -135,9 +169,9 @@ pub enum StoreError {
     #[error("store {path} is damaged or no Portcullis database: {reason}")]
     Damaged {
         /// Which file.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// What was found.
-        reason: String,
+        reason: Damage,
     },
     /// The database was written by a newer version.
     #[error(
@@ -145,7 +179,7 @@ pub enum StoreError {
     )]
     TooNew {
         /// Which file.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// Its schema version.
         found: i64,
         /// The newest known.
@@ -155,13 +189,19 @@ pub enum StoreError {
     #[error("store {path} was sealed with key {expected}, and the key file holds key {found}")]
     WrongKey {
         /// Which file.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// The id of the key that sealed it.
         expected: String,
         /// The id of the key given.
         found: String,
     },
-    /// The database refused a statement: the disk is full, the file is locked, a constraint is broken.
+    /// The change does not fit what is stored.
+    #[error("store: {0}")]
+    Conflict(Conflict),
+    /// A column could not be sealed.
+    #[error("store: nothing sealed: {0}")]
+    Sealing(SealError),
+    /// The database refused a statement: the disk is full or fails, the file is locked, a constraint is broken.
     #[error("store: the database refused the {action}")]
     Database {
         /// What was tried.
@@ -172,4 +212,88 @@ pub enum StoreError {
     /// The store's thread has ended.
     #[error("store: closed")]
     Closed,
+}
+
+/// What is wrong with a damaged or foreign file.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// The file does not begin as an SQLite database does.
+    #[error("it is no SQLite database")]
+    NotSqlite,
+    /// The file is a database of another program.
+    #[error("it is a database of another program, with application id {application_id:#010x}")]
+    Foreign {
+        /// What the file gives for its program.
+        application_id: u32,
+    },
+    /// The end of the file is missing.
+    #[error("it ends in the middle of a page")]
+    Cut,
+    /// The integrity check found something.
+    #[error("the integrity check found: {finding}")]
+    Integrity {
+        /// The first finding.
+        finding: String,
+    },
+    /// The database found something while it read or wrote.
+    #[error("{0}")]
+    Database(rusqlite::Error),
+    /// A value is not what it has to be.
+    #[error("{column} of row {row}: expected {expected}")]
+    Value {
+        /// Table and column.
+        column: String,
+        /// The row's primary key.
+        row: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A sealed value does not open.
+    #[error("{column} of row {row}: {refusal}")]
+    Sealed {
+        /// Table and column.
+        column: &'static str,
+        /// The row's primary key.
+        row: String,
+        /// Why not.
+        refusal: OpenError,
+    },
+}
+
+/// Why a change does not fit what is stored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Conflict {
+    /// An organization of that id is stored already.
+    #[error("organization {0} is stored already")]
+    OrganizationExists(OrgId),
+    /// No organization of that id is stored.
+    #[error("there is no organization {0}")]
+    NoOrganization(OrgId),
+    /// A key of that id, or of that public key, is stored already.
+    #[error("key {id} or public key {public_key} is stored already")]
+    KeyExists {
+        /// The key's id.
+        id: CredentialId,
+        /// Its public half.
+        public_key: PublicKey,
+    },
+    /// No key of that id is stored.
+    #[error("there is no key {0}")]
+    NoKey(CredentialId),
+    /// The list holds that range already, or another list that entry.
+    #[error("entry {prefix} of key {credential} is stored already")]
+    EntryExists {
+        /// Whose list.
+        credential: CredentialId,
+        /// The entry's range.
+        prefix: Prefix,
+    },
+    /// The list holds no such entry.
+    #[error("key {credential} has no entry {entry}")]
+    NoEntry {
+        /// Whose list.
+        credential: CredentialId,
+        /// The entry.
+        entry: EntryId,
+    },
 }
