@@ -33,7 +33,6 @@ pub struct Admission<'a> {
 
 /// Proof that a request passed the lists it had to. Only [`admit`] makes one.
 #[derive(Debug)]
-#[must_use = "a permit is what a request is forwarded with"]
 pub struct Permit {
     entry: Option<Arc<Entry>>,
     named_entry: Option<Arc<Entry>>,
@@ -127,5 +126,6 @@ fn entry_of_named<'a>(
     list.longest_live(client, now).ok_or(Denial::NotOnNamedList)
 }
 
-#[cfg(all(test, not(portcullis_loom)))]
+#[cfg(test)]
+#[cfg(not(portcullis_loom))]
 mod tests;

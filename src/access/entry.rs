@@ -103,7 +103,8 @@ pub fn named_entry_id(list: &ListName, prefix: Prefix) -> EntryId {
     EntryId(ObjectId::from_bytes(bytes))
 }
 
-#[cfg(all(test, not(portcullis_loom)))]
+#[cfg(test)]
+#[cfg(not(portcullis_loom))]
 mod tests {
     use super::*;
 

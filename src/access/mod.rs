@@ -108,5 +108,6 @@ pub struct EntryCounts {
     pub named: usize,
 }
 
-#[cfg(all(test, not(portcullis_loom)))]
+#[cfg(test)]
+#[cfg(not(portcullis_loom))]
 mod tests;

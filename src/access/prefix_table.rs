@@ -146,5 +146,6 @@ const SCANNED: usize = 32;
 /// No entry: what stands in [`Trie::wider`] where none is wider.
 const NONE: u32 = u32::MAX;
 
-#[cfg(all(test, not(portcullis_loom)))]
+#[cfg(test)]
+#[cfg(not(portcullis_loom))]
 mod tests;

@@ -231,10 +231,12 @@ const FIRST_WRITTEN: u64 = 2;
 /// How often a reader looks again before it lets another thread run.
 const SPINS: u32 = 16;
 
-#[cfg(all(test, portcullis_loom))]
+#[cfg(test)]
+#[cfg(portcullis_loom)]
 mod loom;
 
-#[cfg(all(test, not(portcullis_loom)))]
+#[cfg(test)]
+#[cfg(not(portcullis_loom))]
 mod tests {
     use super::*;
 

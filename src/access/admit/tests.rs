@@ -73,10 +73,13 @@ impl Case {
         let (client, now) = (client(self.client), at(self.now));
         let outcome = admit(&lists, admission, client, now);
         let text = |entry: Option<&Arc<Entry>>| entry.map(|entry| entry.prefix.to_string());
-        let told = outcome.as_ref().map(|p| (text(p.entry()), text(p.named_entry())));
+        let told = match &outcome {
+            Ok(permit) => Ok((text(permit.entry()), text(permit.named_entry()))),
+            Err(denial) => Err(*denial),
+        };
         let owned = |text: Option<&str>| text.map(str::to_owned);
         let expected = self.told.map(|(own, named)| (owned(own), owned(named)));
-        assert_eq!(told, expected.as_ref().map(Clone::clone).map_err(|denial| denial), "{name}");
+        assert_eq!(told, expected, "{name}");
 
         let mut counted: Vec<_> = lists.entries().filter(|e| e.usage.count() > 0).collect();
         for entry in &counted {
