@@ -12,5 +12,6 @@ pub mod problem;
 pub mod proxy;
 pub mod snapshot;
 pub mod store;
+mod sync;
 pub mod telemetry;
 pub mod time;

@@ -25,11 +25,11 @@ mod usage;
 use std::sync::Arc;
 
 pub use admit::{Admission, Denial, EmptyList, Permit, admit};
-pub use entry::{AccessList, Entry, ListName};
+pub use entry::{AccessList, Entry, ListName, named_entry_id};
 pub use prefix_table::PrefixTable;
 pub use usage::{LastUse, Usage, UsageDelta};
 
-use crate::id::{CredentialId, EntryId};
+use crate::id::CredentialId;
 
 /// Every access list in force: one for each credential, and the named ones of the config.
 ///
@@ -38,6 +38,8 @@ use crate::id::{CredentialId, EntryId};
 pub struct AccessLists {
     by_credential: Map<CredentialId, Arc<AccessList>>,
     named: Map<ListName, Arc<AccessList>>,
+    /// Kept up to date by every change, as a publication must not walk every list.
+    counts: EntryCounts,
 }
 
 impl AccessLists {
@@ -53,22 +55,24 @@ impl AccessLists {
 
     /// Puts `list` in the place of the credential's earlier one.
     pub fn put(&mut self, credential: CredentialId, list: Arc<AccessList>) {
-        self.by_credential.insert(credential, list);
+        self.counts.credential += list.entries().len();
+        self.counts.credential -= size(self.by_credential.insert(credential, list));
     }
 
     /// Forgets the credential's list.
     pub fn remove(&mut self, credential: CredentialId) {
-        self.by_credential.remove(&credential);
+        self.counts.credential -= size(self.by_credential.remove(&credential));
     }
 
     /// Puts `list` in the place of the earlier one of that name.
     pub fn put_named(&mut self, name: ListName, list: Arc<AccessList>) {
-        self.named.insert(name, list);
+        self.counts.named += list.entries().len();
+        self.counts.named -= size(self.named.insert(name, list));
     }
 
     /// Forgets the named list.
     pub fn remove_named(&mut self, name: &ListName) {
-        self.named.remove(name);
+        self.counts.named -= size(self.named.remove(name));
     }
 
     /// Every entry of every list, named ones included.
@@ -81,14 +85,15 @@ impl AccessLists {
         self.named.keys()
     }
 
-    /// How many entries the credentials' lists hold, and how many the named lists.
+    /// How many entries the credentials' lists hold, and how many the named lists. Takes the same time however many there are.
     pub fn entry_counts(&self) -> EntryCounts {
-        let count = |list: &Arc<AccessList>| list.entries().len();
-        EntryCounts {
-            credential: self.by_credential.values().map(count).sum(),
-            named: self.named.values().map(count).sum(),
-        }
+        self.counts
     }
+}
+
+/// Entries of a list that was taken out, if there was one.
+fn size(list: Option<Arc<AccessList>>) -> usize {
+    list.map_or(0, |list| list.entries().len())
 }
 
 type Map<K, V> =
@@ -103,15 +108,5 @@ pub struct EntryCounts {
     pub named: usize,
 }
 
-/// The identifier under which a named list's entry keeps its usage: the same after every restart.
-pub fn named_entry_id(list: &ListName, prefix: crate::addr::Prefix) -> EntryId {
-    use sha2::Digest as _;
-    let digest = sha2::Sha256::new()
-        .chain_update(list.as_str())
-        .chain_update([0])
-        .chain_update(prefix.to_string())
-        .finalize();
-    let mut bytes = [0_u8; 12];
-    bytes.copy_from_slice(&digest[..12]);
-    EntryId(crate::id::ObjectId::from_bytes(bytes))
-}
+#[cfg(all(test, not(portcullis_loom)))]
+mod tests;
