@@ -118,7 +118,8 @@ impl fmt::Debug for SnapshotReader {
     }
 }
 
-#[cfg(all(test, not(portcullis_loom)))]
+#[cfg(test)]
+#[cfg(not(portcullis_loom))]
 mod tests {
     use super::*;
 

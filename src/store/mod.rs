@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::access::{Entry, LastUse};
+use crate::access::{Entry, LastUse, UsageDelta};
 use crate::id::{CredentialId, EntryId, Revision};
 use crate::identity::{ApiKey, Organization, Roles};
 
@@ -108,14 +108,16 @@ pub struct StoredUsage {
 }
 
 /// Usage gathered since the last flush, under a number that tells a retry from a new batch.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct UsageBatch {
     /// Drawn at random at each start of the process.
     pub boot: u64,
     /// Grows by one with each new batch of a boot; a retry keeps its number.
     pub sequence: u64,
-    /// What to add, per entry. Entries that are no longer stored, and are of no named list, are passed over.
-    pub deltas: Vec<(EntryId, crate::access::UsageDelta)>,
+    /// What to add to entries of credentials' lists. Those that are no longer stored are passed over.
+    pub deltas: Vec<(EntryId, UsageDelta)>,
+    /// What to add to entries of named lists, which the store knows by their usage only.
+    pub named_deltas: Vec<(EntryId, UsageDelta)>,
 }
 
 /// Why the store did not do as asked.
