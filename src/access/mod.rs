@@ -80,6 +80,16 @@ impl AccessLists {
         self.by_credential.values().chain(self.named.values()).flat_map(|list| list.entries())
     }
 
+    /// Every entry of the credentials' lists.
+    pub fn credential_entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.by_credential.values().flat_map(|list| list.entries())
+    }
+
+    /// Every entry of the named lists.
+    pub fn named_entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.named.values().flat_map(|list| list.entries())
+    }
+
     /// The names of the named lists.
     pub fn names(&self) -> impl Iterator<Item = &ListName> {
         self.named.keys()

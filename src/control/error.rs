@@ -1,0 +1,80 @@
+//! Why a command was not carried out, and why the control plane did not start.
+
+use crate::access::ListName;
+use crate::addr::Prefix;
+use crate::id::ObjectId;
+use crate::store::StoreError;
+
+/// Why a command was not carried out. Nothing has changed then, save as [`CommandError::Interrupted`] says.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// No organization has this id.
+    #[error("no such organization")]
+    OrganizationNotFound,
+    /// The organization has no key of this id.
+    #[error("no such API key in the organization")]
+    KeyNotFound,
+    /// The list holds no entry of exactly this range.
+    #[error("no such entry on the access list")]
+    EntryNotFound,
+    /// The organization has as many keys as it may have.
+    #[error("an organization may have {limit} API keys")]
+    TooManyKeys {
+        /// Keys one organization may have.
+        limit: usize,
+    },
+    /// The list would hold more entries than it may.
+    #[error("an access list may hold {limit} entries")]
+    TooManyEntries {
+        /// Entries one list may hold.
+        limit: usize,
+    },
+    /// The entry is the only live one that lets the caller in, on the caller's own list.
+    #[error("the entry is the only one that admits the caller's address")]
+    RemovesCaller,
+    /// The organization would be left without a key that is its owner.
+    #[error("the API key is the last owner of its organization")]
+    LastOwner,
+    /// The operating system has no random bytes to give, so no secret could be drawn.
+    #[error("no random bytes from the operating system")]
+    Random(#[source] getrandom::Error),
+    /// The store did not keep the change.
+    #[error("the change was not stored")]
+    Store(#[from] StoreError),
+    /// The program is stopping, or the command met a defect of ours. Whether the change is stored is not known.
+    #[error("the command was interrupted")]
+    Interrupted(#[source] tokio::task::JoinError),
+}
+
+/// Why the control plane did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store did not load.
+    #[error("what is stored could not be loaded")]
+    Store(#[from] StoreError),
+    /// What is stored contradicts itself.
+    #[error("what is stored contradicts itself: {what} {id}")]
+    Inconsistent {
+        /// What was found, before the id it was found at.
+        what: &'static str,
+        /// Where.
+        id: ObjectId,
+    },
+    /// Two named lists have one name.
+    #[error("list {} is defined twice", .name.as_str())]
+    DuplicateList {
+        /// The name.
+        name: ListName,
+    },
+    /// A named list holds a range twice.
+    #[error("list {} holds {prefix} twice", .name.as_str())]
+    DuplicateEntry {
+        /// The list.
+        name: ListName,
+        /// The range.
+        prefix: Prefix,
+    },
+    /// The operating system has no random bytes to give.
+    #[error("no random bytes from the operating system")]
+    Random(#[source] getrandom::Error),
+}

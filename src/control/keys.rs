@@ -1,0 +1,145 @@
+//! Commands on organizations and API keys.
+
+use std::sync::Arc;
+
+use secrecy::ExposeSecret as _;
+
+use super::writer::{Context, Plan};
+use super::{CommandError, CreatedKey, KeyUpdate, NewEntry, entries, secret};
+use crate::access::AccessList;
+use crate::id::{CredentialId, OrgId};
+use crate::identity::{ApiKey, Ha1, Organization, Role, Roles};
+use crate::snapshot::Snapshot;
+use crate::store::Change;
+
+/// A key to be made.
+pub(super) struct NewKey {
+    pub(super) org: OrgId,
+    pub(super) description: Box<str>,
+    pub(super) roles: Roles,
+    pub(super) entries: Vec<NewEntry>,
+}
+
+pub(super) fn create_organization(
+    context: &Context,
+    current: &Snapshot,
+    name: Box<str>,
+) -> Result<Plan<Arc<Organization>>, CommandError> {
+    let created = context.clock.now();
+    let organization = Arc::new(Organization {
+        id: OrgId(context.ids.next(created)),
+        name,
+        access_list_required: true,
+        created,
+    });
+    let mut next = current.clone();
+    next.credentials.put_organization(Arc::clone(&organization));
+    let change = Change::CreateOrganization { organization: Arc::clone(&organization) };
+    Ok(Plan::changed(change, next, organization))
+}
+
+pub(super) fn create(
+    context: &Context,
+    current: &Snapshot,
+    new: NewKey,
+) -> Result<Plan<CreatedKey>, CommandError> {
+    find_organization(current, new.org)?;
+    let limit = context.settings.keys_per_organization;
+    if current.credentials.keys_of(new.org).count() >= limit {
+        return Err(CommandError::TooManyKeys { limit });
+    }
+    let entries = entries::new_to(&AccessList::default(), &new.entries, context)?;
+    let created = make_key(context, current, new)?;
+
+    let mut next = current.clone();
+    next.credentials.put_key(Arc::clone(&created.key));
+    if !entries.is_empty() {
+        next.lists.put(created.key.id, Arc::new(AccessList::new(entries.clone())));
+    }
+    let change = Change::CreateKey { key: Arc::clone(&created.key), entries };
+    Ok(Plan::changed(change, next, created))
+}
+
+pub(super) fn update(
+    current: &Snapshot,
+    org: OrgId,
+    id: CredentialId,
+    update: KeyUpdate,
+) -> Result<Plan<Arc<ApiKey>>, CommandError> {
+    let key = find_key(current, org, id)?;
+    let description = update.description.map_or_else(|| key.description.clone(), Into::into);
+    let roles = update.roles.unwrap_or(key.roles);
+    if description == key.description && roles == key.roles {
+        return Ok(Plan::Unchanged(Arc::clone(key)));
+    }
+    if !roles.contains(Role::Owner) {
+        refuse_last_owner(current, key)?;
+    }
+    let changed =
+        Arc::new(ApiKey { description: description.clone(), roles, ..ApiKey::clone(key) });
+    let mut next = current.clone();
+    next.credentials.put_key(Arc::clone(&changed));
+    Ok(Plan::changed(Change::UpdateKey { id, description, roles }, next, changed))
+}
+
+pub(super) fn delete(
+    current: &Snapshot,
+    org: OrgId,
+    id: CredentialId,
+) -> Result<Plan<()>, CommandError> {
+    refuse_last_owner(current, find_key(current, org, id)?)?;
+    let mut next = current.clone();
+    next.credentials.remove_key(org, id);
+    next.lists.remove(id);
+    Ok(Plan::changed(Change::DeleteKey { id }, next, ()))
+}
+
+/// The key `id` of `org`. An organization that does not exist is told apart from one without the key.
+pub(super) fn find_key(
+    current: &Snapshot,
+    org: OrgId,
+    id: CredentialId,
+) -> Result<&Arc<ApiKey>, CommandError> {
+    find_organization(current, org)?;
+    current.credentials.key(org, id).ok_or(CommandError::KeyNotFound)
+}
+
+fn find_organization(current: &Snapshot, org: OrgId) -> Result<(), CommandError> {
+    match current.credentials.organization(org) {
+        Some(_) => Ok(()),
+        None => Err(CommandError::OrganizationNotFound),
+    }
+}
+
+/// Guards against an organization that nobody can administer any more.
+fn refuse_last_owner(current: &Snapshot, leaving: &ApiKey) -> Result<(), CommandError> {
+    let is_owner = |key: &ApiKey| key.roles.contains(Role::Owner);
+    let mut others = current.credentials.keys_of(leaving.org).filter(|key| key.id != leaving.id);
+    if is_owner(leaving) && !others.any(|key| is_owner(key)) {
+        return Err(CommandError::LastOwner);
+    }
+    Ok(())
+}
+
+fn make_key(
+    context: &Context,
+    current: &Snapshot,
+    new: NewKey,
+) -> Result<CreatedKey, CommandError> {
+    let private_key = secret::private_key().map_err(CommandError::Random)?;
+    let public_key =
+        secret::public_key(|candidate| current.credentials.key_by_public_key(candidate).is_none())
+            .map_err(CommandError::Random)?;
+    let created = context.clock.now();
+    let key = ApiKey {
+        id: CredentialId(context.ids.next(created)),
+        org: new.org,
+        public_key,
+        description: new.description,
+        roles: new.roles,
+        private_key_tail: secret::tail_of(&private_key),
+        ha1: Ha1::new(public_key, private_key.expose_secret()),
+        created,
+    };
+    Ok(CreatedKey { key: Arc::new(key), private_key })
+}
