@@ -20,7 +20,7 @@ use http::request::Parts;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Uri, Version};
 
-/// An authority as received. Compares by [`Host`] and port, never by spelling.
+/// An authority as received. Tables and comparisons go by its [`Host`] and port, never by its spelling.
 #[derive(Clone, Copy, Debug)]
 pub struct Authority<'a> {
     text: &'a str,
