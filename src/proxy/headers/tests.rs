@@ -581,9 +581,8 @@ proptest! {
     #[test]
     fn whatever_a_trusted_peer_sends_the_next_proxy_finds_the_same_client(
         front in "[ -~]{0,30}",
-        client in any::<std::net::Ipv4Addr>(),
+        client in any::<u16>().prop_map(|low| std::net::Ipv4Addr::from_bits(0xc633_0000 | u32::from(low))),
     ) {
-        prop_assume!(client.octets()[0] != 10);
         let trusted_proxies = vec![Prefix::parse("10.0.0.0/8").unwrap()];
         let x_forwarded_for = format!("{front}, {client}");
         let forwarded = format!("{front}, for={client}");
