@@ -1,5 +1,8 @@
 //! The data plane.
 
+pub mod authority;
+pub mod headers;
+pub mod path;
 pub mod route;
 pub mod upstream;
 
