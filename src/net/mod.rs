@@ -1,6 +1,7 @@
 //! Sockets: binding, accepting, and the limits that hold before a request is understood.
 
 pub mod client_ip;
+pub mod forwarded;
 
 use std::net::SocketAddr;
 use std::time::Duration;

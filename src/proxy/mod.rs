@@ -1,5 +1,7 @@
 //! The data plane.
 
+pub mod authority;
+pub mod path;
 pub mod route;
 pub mod upstream;
 
