@@ -1,20 +1,153 @@
 //! Finds out who sends a request.
 //!
-//! A scheme looks at what a request presents and has one of three [`Outcome`]s. The schemes of a route are
-//! asked in its order; the first that finds its credential presented decides, so a failed credential is
-//! never retried as something else.
+//! A scheme looks at what a request presents and has one of three outcomes: nothing of its kind is there, a principal is
+//! verified, or the credential is refused. The schemes of a route are asked in its order; the first that finds its
+//! credential presented decides, so a failed credential is never retried as something else.
+//!
+//! Invariants
+//! - Only a scheme makes a [`Principal`] out of a request, and only from credentials of the snapshot it is handed.
+//! - A refusal tells the log which half was wrong; what is answered downstream is the same for every half.
 //!
 //! Not here: where the principal may come from (`access`), how a refusal is answered (`proxy::respond`, `admin::error`).
 
 mod credential;
+pub mod digest;
+mod scheme;
+
+use std::fmt;
+
+use http::HeaderValue;
 
 pub use credential::{ApiKey, Credentials, Ha1, Organization, Principal, PublicKey, Role, Roles};
+pub use scheme::{Presented, RefusalReason};
 
-pub mod digest;
+use crate::time::Timestamp;
+use scheme::{Outcome, Scheme};
+
+/// Every scheme there is, ready to judge. Shared by all worker threads and the admin plane.
+#[derive(Debug)]
+pub struct Authenticator {
+    digest: digest::Digest,
+}
+
+impl Authenticator {
+    /// An authenticator of these schemes.
+    pub fn new(digest: digest::Digest) -> Self {
+        Self { digest }
+    }
+
+    /// Asks the schemes in order; the first that is presented decides.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPresented`] when no scheme found its credential, [`Refusal::Refused`] when the first one found does not hold.
+    pub fn authenticate(
+        &self,
+        schemes: &[SchemeKind],
+        presented: &Presented<'_>,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Result<Principal, Refusal> {
+        for &kind in schemes {
+            match self.scheme(kind).check(presented, credentials, now) {
+                Outcome::NotPresented => {}
+                Outcome::Verified(principal) => return Ok(principal),
+                Outcome::Refused(reason) => return Err(Refusal::Refused { scheme: kind, reason }),
+            }
+        }
+        Err(Refusal::NotPresented)
+    }
+
+    /// The `WWW-Authenticate` values of a 401, one header line each, in the order of [`SchemeKind::ALL`] whatever the
+    /// order of trying: public clients read the first line only.
+    pub fn challenges(
+        &self,
+        schemes: &[SchemeKind],
+        refusal: &Refusal,
+        now: Timestamp,
+    ) -> Vec<HeaderValue> {
+        SchemeKind::ALL
+            .into_iter()
+            .filter(|kind| schemes.contains(kind))
+            .flat_map(|kind| self.scheme(kind).challenges(refusal, now))
+            .collect()
+    }
+
+    fn scheme(&self, kind: SchemeKind) -> &dyn Scheme {
+        match kind {
+            SchemeKind::Digest => &self.digest,
+        }
+    }
+}
 
 /// A way to authenticate.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SchemeKind {
     /// HTTP Digest, RFC 7616.
     Digest,
+}
+
+impl SchemeKind {
+    /// Every scheme, in the order of their challenges.
+    pub const ALL: [Self; 1] = [Self::Digest];
+
+    /// The name in config, logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Digest => "digest",
+        }
+    }
+}
+
+impl fmt::Display for SchemeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why nobody was authenticated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// No credential of any scheme that was asked for.
+    #[error("no credential was presented")]
+    NotPresented,
+    /// A credential that does not hold.
+    #[error("{scheme} credential refused: {reason}")]
+    Refused {
+        /// The scheme that it was of.
+        scheme: SchemeKind,
+        /// What was wrong with it.
+        reason: RefusalReason,
+    },
+}
+
+impl Refusal {
+    /// Whether the credential itself was right and only its nonce was not, so that the same credential will do with a new one.
+    ///
+    /// A replay counts: the response was right, and `stale=false` would tell an honest client, whose library sent
+    /// a request again after a lost connection, that its key is wrong (RFC 7616, section 3.3). Nothing is given away: who
+    /// can present a right response has seen one.
+    pub fn is_stale(&self) -> bool {
+        match self {
+            Self::NotPresented => false,
+            Self::Refused { reason, .. } => {
+                matches!(reason, RefusalReason::StaleNonce | RefusalReason::Replayed)
+            }
+        }
+    }
+
+    /// The label in logs and metrics: `none`, or one of [`RefusalReason::as_str`].
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NotPresented => "none",
+            Self::Refused { reason, .. } => reason.as_str(),
+        }
+    }
+
+    /// The scheme that refused; none when no credential was presented.
+    pub fn scheme(&self) -> Option<SchemeKind> {
+        match self {
+            Self::NotPresented => None,
+            Self::Refused { scheme, .. } => Some(*scheme),
+        }
+    }
 }
