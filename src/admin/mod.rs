@@ -1,4 +1,72 @@
-//! The admin API.
+//! The admin API: organizations, API keys and their access lists, as published clients know them.
+//!
+//! A call passes the checks in one order, which `AdminApi::answer` shows on one screen:
+//!
+//! | step | refused with |
+//! |---|---|
+//! | client address, authority | 400 |
+//! | route | 404, 405 |
+//! | credentials | 401 |
+//! | the credential's own access list | 403 |
+//! | organization | 404, the same for one that does not exist and one that is not the caller's |
+//! | role | 403 |
+//! | version | 406 |
+//! | query, then the rest of the path | 400 |
+//! | body | 415, 413, 400 |
+//! | existence, and what the control plane allows | 404, 400, 409 |
+//!
+//! Credentials come before the media type because a digest client's first request must get its challenge, and before
+//! the body because that request has none yet.
+//!
+//! Invariants
+//! - A change is judged by the snapshot in force after its body has arrived: who lost a key, a role or an entry while
+//!   sending changes nothing any more.
+//! - Every answer is JSON with the published codes, the private half of a key is in one answer only, and what failed
+//!   inside is told to the log alone.
+//!
+//! Not here: what a change may do (`control`), the listener and its limits (`net`), metrics and health.
+
+mod access_list;
+mod api_key;
+mod body;
+mod caller;
+mod error;
+mod input;
+mod links;
+mod organization;
+mod page;
+mod percent;
+mod query;
+mod respond;
+mod route;
+mod text;
+mod version;
+mod wire;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use futures_util::FutureExt as _;
+use http::request::Parts;
+use serde_json::Value;
+
+use caller::Caller;
+use error::{About, Failure, Rejection};
+use links::Links;
+use query::{Form, Query};
+use respond::{Answer, Success};
+use route::{Needs, Operation, Route};
+use version::Representation;
+
+use crate::control::{CommandError, ControlPlane};
+use crate::id::{IdGenerator, OrgId};
+use crate::identity::Authenticator;
+use crate::snapshot::Snapshot;
+use crate::time::Clock;
 
 /// What the admin API is set to.
 #[derive(Clone, Debug)]
@@ -11,4 +79,143 @@ pub struct Settings {
     pub public_url: Option<Box<str>>,
     /// Bytes of a request body. Default 1 MiB.
     pub body_bytes: usize,
+}
+
+/// What the admin API works with.
+#[derive(Clone)]
+pub struct AdminState {
+    /// What it is set to.
+    pub settings: Arc<Settings>,
+    /// Carries out the changes.
+    pub control: Arc<ControlPlane>,
+    /// Finds out who calls. The data plane's, so that a nonce is spent for both.
+    pub authenticator: Arc<Authenticator>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Names requests, for the log and for the answer.
+    pub request_ids: Arc<IdGenerator>,
+    /// Entries that one body may hold: as many as the control plane allows on a list.
+    pub entries_per_list: usize,
+}
+
+/// The admin API as a router, to be served by an accept loop of ours.
+///
+/// Each request must carry the other end of its connection as an extension of type [`PeerAddr`](crate::addr::PeerAddr);
+/// without one it is refused with 500.
+///
+/// Every path is answered, unknown ones with 404 in the API's shape, so a router that is merged in (`/metrics`,
+/// `/healthz`, `/readyz`) brings routes and no fallback of its own. Those routes ask for no credential.
+pub fn router(state: AdminState) -> Router {
+    let api = AdminApi { state };
+    Router::new().fallback(move |request: Request| {
+        let api = api.clone();
+        async move { api.handle(request).await }
+    })
+}
+
+#[derive(Clone)]
+struct AdminApi {
+    state: AdminState,
+}
+
+/// A call that has passed every check that needs neither its body nor the thing it names.
+struct Call<'a> {
+    state: &'a AdminState,
+    head: &'a Parts,
+    needs: Needs,
+    caller: Caller,
+    links: Links,
+    query: Query,
+}
+
+impl AdminApi {
+    /// Answers every request. A panic is a defect of ours; it ends in a 500 and leaves the connection to its other streams.
+    async fn handle(&self, request: Request) -> Response {
+        let (head, body) = request.into_parts();
+        let request_id = self.state.request_ids.next(self.state.clock.now()).to_string();
+        let outcome = AssertUnwindSafe(self.answer(&head, body)).catch_unwind().await;
+        let mut response = match outcome.unwrap_or(Err(Rejection::Panicked)) {
+            Ok(success) => success.into_response(),
+            Err(rejection) => {
+                let problem = rejection.problem(head.uri.path());
+                rejection.log(&request_id, &head.method, &problem);
+                let mut response = respond::refusal(&problem, Form::of_refusal(head.uri.query()));
+                rejection.add_headers(response.headers_mut());
+                response
+            }
+        };
+        respond::add_common_headers(response.headers_mut(), &request_id);
+        response
+    }
+
+    /// The checks, in their order.
+    async fn answer(&self, head: &Parts, body: Body) -> Result<Success, Rejection> {
+        let state = &self.state;
+        let now = state.clock.now();
+        let address = caller::address(state, head)?;
+        let authority = links::authority(head)?;
+        let route = Route::find(&head.method, head.uri.path())?;
+        let caller = Caller::admit(state, head, address, &state.control.snapshot(), now)?;
+        caller.enter(route.org)?;
+        let needs = route.operation.needs();
+        caller.require(needs.role)?;
+        let representation = match route.alias.is_versioned() {
+            true => version::negotiate(&head.headers, needs.versions)
+                .map(Representation::Versioned)
+                .ok_or(Rejection::Version { first: needs.versions[0] })?,
+            false => Representation::Plain,
+        };
+        let query = Query::parse(head.uri.query(), needs.query)?;
+        let form = query.form;
+        let origin = match &state.settings.public_url {
+            Some(url) => url.to_string(),
+            None => format!("http://{authority}"),
+        };
+        let links = Links::new(&origin, route.alias.prefix(), route.list_name);
+        let call = Call { state, head, needs, caller, links, query };
+        let answer = call.carry_out(route.operation, body).await?;
+        Ok(Success { answer, representation, form })
+    }
+}
+
+impl Call<'_> {
+    async fn carry_out(&self, operation: Operation, body: Body) -> Result<Answer, Rejection> {
+        match operation {
+            Operation::ListOrganizations => Ok(organization::list(self)),
+            Operation::ShowOrganization => Ok(organization::show(self)),
+            Operation::ListKeys => Ok(api_key::list(self)),
+            Operation::CreateKey => api_key::create(self, body).await,
+            Operation::ShowKey(key) => api_key::show(self, key?),
+            Operation::UpdateKey(key) => api_key::update(self, key?, body).await,
+            Operation::DeleteKey(key) => api_key::delete(self, key?).await,
+            Operation::ListEntries(key) => access_list::list(self, key?),
+            Operation::AddEntries(key) => access_list::add(self, key?, body).await,
+            Operation::ShowEntry(key, prefix) => access_list::show(self, key?, prefix?),
+            Operation::RemoveEntry(key, prefix) => access_list::remove(self, key?, prefix?).await,
+        }
+    }
+
+    /// The organization that the call is in: the caller's.
+    fn org(&self) -> OrgId {
+        self.caller.organization.id
+    }
+
+    /// The snapshot in force now. Loaded anew where it is needed, so that a client that is slow to send holds none.
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.state.control.snapshot()
+    }
+
+    /// The body, once the caller has been found to be who may send it still.
+    async fn read_json(&self, body: Body) -> Result<Value, Rejection> {
+        let json =
+            body::read_json(&self.head.headers, body, self.state.settings.body_bytes).await?;
+        let now = self.state.clock.now();
+        self.caller.require_still(self.needs.role, &self.snapshot(), now)?;
+        Ok(json)
+    }
+
+    fn failed(&self, about: About, source: CommandError) -> Rejection {
+        let address = self.caller.address;
+        Rejection::Command(Box::new(Failure { about, address, source }))
+    }
 }

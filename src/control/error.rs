@@ -46,6 +46,17 @@ pub enum CommandError {
     Interrupted(#[source] tokio::task::JoinError),
 }
 
+impl CommandError {
+    /// Whether nothing is wrong with the command, and the one thing missing is a store that takes changes.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Store(error) => matches!(error, StoreError::Closed),
+            Self::Interrupted(error) => error.is_cancelled(),
+            _ => false,
+        }
+    }
+}
+
 /// Why the control plane did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

@@ -80,20 +80,6 @@ pub struct Ha1 {
     pub sha256: [u8; 32],
 }
 
-impl Ha1 {
-    /// What verifies `private_key`, in the one realm there is.
-    pub fn new(public_key: PublicKey, private_key: &str) -> Self {
-        use sha2::Digest as _;
-        let (user, secret) = (public_key.as_str(), private_key.as_bytes());
-        let md5 = md5::Md5::new().chain_update(user).chain_update(b":MMS Public API:");
-        let sha256 = sha2::Sha256::new().chain_update(user).chain_update(b":MMS Public API:");
-        Self {
-            md5: md5.chain_update(secret).finalize().into(),
-            sha256: sha256.chain_update(secret).finalize().into(),
-        }
-    }
-}
-
 impl PartialEq for Ha1 {
     fn eq(&self, other: &Self) -> bool {
         (self.md5.ct_eq(&other.md5) & self.sha256.ct_eq(&other.sha256)).into()

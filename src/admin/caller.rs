@@ -1,0 +1,127 @@
+//! Who calls: client address, credential, the credential's own list, organization and role, in this order.
+//!
+//! The admin API obeys the lists that it manages: an admitted call counts as a use of the entry that admitted it.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+
+use super::AdminState;
+use super::error::Rejection;
+use super::route::Parameter;
+use crate::access::{Admission, Denial, EmptyList, Permit, admit};
+use crate::addr::{ClientIp, PeerAddr};
+use crate::id::OrgId;
+use crate::identity::{Organization, Presented, Principal, Role, SchemeKind};
+use crate::snapshot::Snapshot;
+use crate::time::Timestamp;
+
+/// A caller whose credential and address are good.
+#[derive(Debug)]
+pub(super) struct Caller {
+    /// Who it is.
+    pub(super) principal: Principal,
+    /// The address it was judged by.
+    pub(super) address: ClientIp,
+    /// The organization it belongs to; there is no other that it may see.
+    pub(super) organization: Arc<Organization>,
+    /// The proof: without one there is no caller.
+    _permit: Permit,
+}
+
+/// What the admin API takes for a credential.
+const SCHEMES: &[SchemeKind] = &[SchemeKind::Digest];
+
+/// The address that a call is judged by.
+///
+/// # Errors
+/// The accept loop did not tell the peer, or the header of a trusted proxy can't be used.
+pub(super) fn address(state: &AdminState, head: &Parts) -> Result<ClientIp, Rejection> {
+    let peer = head.extensions.get::<PeerAddr>().ok_or(Rejection::PeerUnknown)?;
+    let client = state.settings.client_ip.resolve(*peer, &head.headers);
+    Ok(client.map_err(Rejection::ClientAddress)?.ip)
+}
+
+impl Caller {
+    /// The caller whose credential `head` presents, once its own list has let `address` pass.
+    ///
+    /// # Errors
+    /// No credential or a wrong one, before any word about addresses; then an address that the list does not hold.
+    pub(super) fn admit(
+        state: &AdminState,
+        head: &Parts,
+        address: ClientIp,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Self, Rejection> {
+        let target = head.uri.path_and_query().map_or("", |target| target.as_str());
+        let presented = Presented { method: &head.method, target, headers: &head.headers };
+        let authenticator = &state.authenticator;
+        let principal = authenticator
+            .authenticate(SCHEMES, &presented, &snapshot.credentials, now)
+            .map_err(|refusal| Rejection::Credentials {
+                challenges: authenticator.challenges(SCHEMES, &refusal, now),
+                source: refusal,
+            })?;
+        let organization = snapshot.credentials.organization(principal.org);
+        let organization =
+            Arc::clone(organization.ok_or(Rejection::NoOrganization(principal.org))?);
+        let credential = Some((principal.credential, empty_list(&organization)));
+        let permit = admit(&snapshot.lists, Admission { credential, named: None }, address, now)
+            .map_err(|denial| Rejection::Address { denial, address })?;
+        Ok(Self { principal, address, organization, _permit: permit })
+    }
+
+    /// Lets the caller into the organization that the path names, which may be its own only.
+    ///
+    /// # Errors
+    /// The name can't be read; or it is not the caller's: whether there is such an organization is not told.
+    pub(super) fn enter(&self, org: Option<Parameter<OrgId>>) -> Result<(), Rejection> {
+        match org.transpose()? {
+            Some(other) if other != self.organization.id => Err(Rejection::NoOrganization(other)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks for a role.
+    ///
+    /// # Errors
+    /// The caller has none that includes it.
+    pub(super) fn require(&self, needed: Role) -> Result<(), Rejection> {
+        if self.principal.roles.include(needed) { Ok(()) } else { Err(Rejection::Role { needed }) }
+    }
+
+    /// Asks again, after a wait for the client: a key, a role or an entry taken away meanwhile must not do any more.
+    ///
+    /// # Errors
+    /// What the caller would now be refused with.
+    pub(super) fn require_still(
+        &self,
+        needed: Role,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
+        let Principal { credential, org, .. } = self.principal;
+        let key = snapshot.credentials.key(org, credential);
+        if !key.is_some_and(|key| key.roles.include(needed)) {
+            return Err(Rejection::Role { needed });
+        }
+        let list = snapshot.lists.find(credential).filter(|list| !list.is_empty());
+        let refuse = |denial| Err(Rejection::Address { denial, address: self.address });
+        match (list, empty_list(&self.organization)) {
+            (Some(list), _) if list.longest_live(self.address, now).is_none() => {
+                refuse(Denial::NotListed)
+            }
+            (None, EmptyList::AdmitsNobody) => refuse(Denial::ListRequired),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn empty_list(organization: &Organization) -> EmptyList {
+    if organization.access_list_required {
+        EmptyList::AdmitsNobody
+    } else {
+        EmptyList::AdmitsAnybody
+    }
+}

@@ -1,0 +1,262 @@
+//! Request bodies to the domain: what a client may write, by the rules of the published API.
+//!
+//! One bad part and nothing is taken: the first is named with its place, its value and what was expected.
+
+use serde_json::{Map, Value};
+
+use super::text;
+use crate::addr::{Prefix, PrefixError};
+use crate::control::{KeyUpdate, NewEntry};
+use crate::identity::{Role, Roles};
+
+/// What a client says about a new key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct NewKey {
+    /// What it is for.
+    pub(super) description: String,
+    /// What it may do.
+    pub(super) roles: Roles,
+}
+
+/// The first part of a body that breaks a rule.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{field} is {found}; expected {rule}")]
+pub(super) struct Violation {
+    /// Where in the body, as in `[0].cidrBlock`.
+    pub(super) field: String,
+    /// The last part of that: the member's name.
+    pub(super) name: String,
+    /// What stands there, quoted and cut.
+    pub(super) found: String,
+    /// What was expected.
+    pub(super) rule: Rule,
+}
+
+/// What was expected of a part of a body.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum Rule {
+    /// Another JSON type.
+    #[error("{0}")]
+    Type(&'static str),
+    /// One of the members that there are.
+    #[error("only the members {0}")]
+    Members(&'static str),
+    /// One of the two members that name a range, not both.
+    #[error("either ipAddress or cidrBlock, not both")]
+    OneAddress,
+    /// One of the two members that name a range.
+    #[error("ipAddress or cidrBlock")]
+    AnAddress,
+    /// A single address.
+    #[error("a single address: {0}")]
+    Address(PrefixError),
+    /// A range.
+    #[error("a range: {0}")]
+    Range(PrefixError),
+    /// Not the address that stands for none.
+    #[error("an address that requests can come from")]
+    Specified,
+    /// Fewer entries.
+    #[error("at most {limit} entries")]
+    Entries {
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A description.
+    #[error("a description of 1 to 250 characters")]
+    Description,
+    /// A description that is neither empty nor too long.
+    #[error("1 to 250 characters, none of them NUL")]
+    DescriptionLength,
+    /// A role.
+    #[error("at least one role")]
+    SomeRole,
+    /// The name of an organization role.
+    #[error("an organization role, such as ORG_MEMBER")]
+    OrganizationRole,
+}
+
+/// Characters of a key's description. Source: the published schema.
+const MOST_DESCRIPTION_CHARACTERS: usize = 250;
+
+/// The entries in the body of a POST to an access list, in their order.
+///
+/// # Errors
+/// The first breach of a rule.
+pub(super) fn parse_entries(body: &Value, limit: usize) -> Result<Vec<NewEntry>, Violation> {
+    let Value::Array(elements) = body else {
+        return Err(Place::body().breaks(Some(body), Rule::Type("an array of entries")));
+    };
+    if elements.len() > limit {
+        let mut violation = Place::body().breaks(None, Rule::Entries { limit });
+        violation.found = format!("an array of {}", elements.len());
+        return Err(violation);
+    }
+    elements.iter().enumerate().map(|(index, element)| parse_entry(index, element)).collect()
+}
+
+fn parse_entry(index: usize, element: &Value) -> Result<NewEntry, Violation> {
+    let place = Place::element(index);
+    let Value::Object(members) = element else {
+        return Err(place.breaks(Some(element), Rule::Type("an object")));
+    };
+    only_members(&place, members, &["cidrBlock", "ipAddress"], "cidrBlock and ipAddress")?;
+    let address = text_member(&place, members, "ipAddress")?;
+    let range = text_member(&place, members, "cidrBlock")?;
+    match (address, range) {
+        (Some(address), None) => {
+            let prefix = Prefix::parse_address(address).map_err(Rule::Address);
+            new_entry(prefix, address)
+                .map_err(|rule| place.member("ipAddress").breaks_text(address, rule))
+        }
+        (None, Some(text)) => {
+            let range = with_plain_slash(text);
+            let prefix = Prefix::parse_cidr(&range).map_err(Rule::Range);
+            let spelled = range.split('/').next().unwrap_or_default();
+            new_entry(prefix, spelled)
+                .map_err(|rule| place.member("cidrBlock").breaks_text(text, rule))
+        }
+        (Some(_), Some(_)) => Err(place.breaks(Some(element), Rule::OneAddress)),
+        (None, None) => Err(place.breaks(Some(element), Rule::AnAddress)),
+    }
+}
+
+/// An entry that remembers how its address was spelled, where that is not the canonical text.
+fn new_entry(prefix: Result<Prefix, Rule>, spelled: &str) -> Result<NewEntry, Rule> {
+    let prefix = prefix?;
+    if prefix.is_host() && prefix.network().is_unspecified() {
+        return Err(Rule::Specified);
+    }
+    let canonical = prefix.network().to_string();
+    Ok(NewEntry { prefix, spelling: (spelled != canonical).then(|| spelled.into()) })
+}
+
+/// The published pattern lets the slash be written as `%2F`; a text has one slash, of either form.
+fn with_plain_slash(range: &str) -> String {
+    if range.contains('/') {
+        return range.to_owned();
+    }
+    range.replacen("%2F", "/", 1).replacen("%2f", "/", 1)
+}
+
+/// What the body of a POST says about a new key.
+///
+/// # Errors
+/// The first breach of a rule.
+pub(super) fn parse_new_key(body: &Value) -> Result<NewKey, Violation> {
+    let place = Place::body();
+    let KeyUpdate { description, roles } = parse_key_update(body)?;
+    let description =
+        description.ok_or_else(|| place.member("desc").breaks(None, Rule::Description))?;
+    let roles = roles.ok_or_else(|| place.member("roles").breaks(None, Rule::SomeRole))?;
+    Ok(NewKey { description, roles })
+}
+
+/// What the body of a PATCH changes of a key. `null` is as good as nothing.
+///
+/// # Errors
+/// The first breach of a rule.
+pub(super) fn parse_key_update(body: &Value) -> Result<KeyUpdate, Violation> {
+    let place = Place::body();
+    let Value::Object(members) = body else {
+        return Err(place.breaks(Some(body), Rule::Type("an object")));
+    };
+    only_members(&place, members, &["desc", "roles"], "desc and roles")?;
+    let description = text_member(&place, members, "desc")?;
+    if let Some(text) = description
+        && (text.is_empty()
+            || text.contains('\0')
+            || text.chars().count() > MOST_DESCRIPTION_CHARACTERS)
+    {
+        return Err(place.member("desc").breaks_text(text, Rule::DescriptionLength));
+    }
+    let roles = members.get("roles").filter(|roles| !roles.is_null());
+    let roles = roles.map(|roles| parse_roles(&place.member("roles"), roles)).transpose()?;
+    Ok(KeyUpdate { description: description.map(str::to_owned), roles })
+}
+
+fn parse_roles(place: &Place, roles: &Value) -> Result<Roles, Violation> {
+    let Value::Array(names) = roles else {
+        return Err(place.breaks(Some(roles), Rule::Type("an array of role names")));
+    };
+    if names.is_empty() {
+        return Err(place.breaks(Some(roles), Rule::SomeRole));
+    }
+    let role = |(index, name): (usize, &Value)| match name {
+        Value::String(text) => Role::parse(text)
+            .ok_or_else(|| place.at(index).breaks(Some(name), Rule::OrganizationRole)),
+        _ => Err(place.at(index).breaks(Some(name), Rule::Type("a role name"))),
+    };
+    names.iter().enumerate().map(role).collect()
+}
+
+fn only_members(
+    place: &Place,
+    members: &Map<String, Value>,
+    known: &[&str],
+    shown: &'static str,
+) -> Result<(), Violation> {
+    match members.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        Some((name, value)) => {
+            Err(place.member(&text::cut(name)).breaks(Some(value), Rule::Members(shown)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The text of a member; `None` where it is absent or null.
+fn text_member<'a>(
+    place: &Place,
+    members: &'a Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<&'a str>, Violation> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(place.member(name).breaks(Some(other), Rule::Type("a string"))),
+    }
+}
+
+/// A place in a body.
+struct Place {
+    field: String,
+    name: String,
+}
+
+impl Place {
+    fn body() -> Self {
+        Self { field: String::new(), name: String::new() }
+    }
+
+    fn element(index: usize) -> Self {
+        Self::body().at(index)
+    }
+
+    fn at(&self, index: usize) -> Self {
+        let name = format!("{}[{index}]", self.name);
+        Self { field: format!("{}[{index}]", self.field), name }
+    }
+
+    fn member(&self, name: &str) -> Self {
+        let field =
+            if self.field.is_empty() { name.to_owned() } else { format!("{}.{name}", self.field) };
+        Self { field, name: name.to_owned() }
+    }
+
+    fn breaks(&self, found: Option<&Value>, rule: Rule) -> Violation {
+        let named = |text: &str| if text.is_empty() { "body".to_owned() } else { text.to_owned() };
+        Violation {
+            field: named(&self.field),
+            name: named(&self.name),
+            found: found.map_or_else(|| "absent".to_owned(), text::describe),
+            rule,
+        }
+    }
+
+    fn breaks_text(&self, found: &str, rule: Rule) -> Violation {
+        self.breaks(Some(&Value::from(text::cut(found))), rule)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! The JSON shapes of answers, as published. Members come in alphabetical order.
+//!
+//! What bodies may hold is in `input`.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::links::{Link, Links};
+use crate::access::Entry;
+use crate::id::{CredentialId, OrgId};
+use crate::identity::{ApiKey, Organization};
+
+/// An organization.
+pub(super) fn organization(organization: &Organization, links: &Links) -> Value {
+    to_value(&WireOrganization {
+        id: organization.id.to_string(),
+        is_deleted: false,
+        links: Link::to_itself(links.organization(organization.id)),
+        name: &organization.name,
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WireOrganization<'a> {
+    id: String,
+    is_deleted: bool,
+    links: [Link; 1],
+    name: &'a str,
+}
+
+/// A key as it is shown ever after: of its private half, the last twelve characters.
+pub(super) fn key(key: &ApiKey, links: &Links) -> Value {
+    to_value(&wire_key(key, format!("********-****-****-{}", key.private_key_tail), links))
+}
+
+/// A key in the answer that makes it: the one place where its private half is shown.
+pub(super) fn created_key(key: &ApiKey, private_key: &SecretString, links: &Links) -> Value {
+    to_value(&wire_key(key, private_key.expose_secret().to_owned(), links))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WireKey<'a> {
+    desc: &'a str,
+    id: String,
+    links: [Link; 1],
+    private_key: String,
+    public_key: &'a str,
+    roles: Vec<WireRole>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WireRole {
+    org_id: String,
+    role_name: &'static str,
+}
+
+fn wire_key<'a>(key: &'a ApiKey, private_key: String, links: &Links) -> WireKey<'a> {
+    let role = |role: crate::identity::Role| WireRole {
+        org_id: key.org.to_string(),
+        role_name: role.as_str(),
+    };
+    WireKey {
+        desc: &key.description,
+        id: key.id.to_string(),
+        links: Link::to_itself(links.key(key.org, key.id)),
+        private_key,
+        public_key: key.public_key.as_str(),
+        roles: key.roles.iter().map(role).collect(),
+    }
+}
+
+/// Whose list an entry is on.
+#[derive(Clone, Copy)]
+pub(super) struct Owner {
+    /// The organization.
+    pub(super) org: OrgId,
+    /// The key.
+    pub(super) key: CredentialId,
+}
+
+/// An entry of a key's access list.
+pub(super) fn key_entry(entry: &Entry, owner: Owner, links: &Links) -> Value {
+    let address =
+        entry.spelling.as_deref().map_or_else(|| entry.prefix.network().to_string(), str::to_owned);
+    let last = entry.usage.last();
+    to_value(&WireKeyEntry {
+        cidr_block: format!("{address}/{}", entry.prefix.length()),
+        count: i32::try_from(entry.usage.count()).unwrap_or(i32::MAX),
+        created: entry.created.to_rfc3339_seconds(),
+        ip_address: entry.prefix.is_host().then_some(address),
+        last_used: last.map(|last| last.at.to_rfc3339_seconds()),
+        last_used_address: last.map(|last| last.from.to_string()),
+        links: Link::to_itself(links.entry(owner.org, owner.key, entry.prefix)),
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WireKeyEntry {
+    cidr_block: String,
+    count: i32,
+    created: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_address: Option<String>,
+    links: [Link; 1],
+}
+
+fn to_value(shape: &impl Serialize) -> Value {
+    serde_json::to_value(shape).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::access::{LastUse, Usage};
+    use crate::addr::{ClientIp, Prefix};
+    use crate::id::EntryId;
+    use crate::identity::{Ha1, PublicKey, Role};
+    use crate::time::Timestamp;
+
+    const ORG: &str = "32b6e34b3d91647abb20e7b8";
+    const KEY: &str = "65f0c0ffee0123456789abcd";
+    const ORGS: &str = "http://gateway.example/api/atlas/v2/orgs";
+
+    fn links() -> Links {
+        Links::new("http://gateway.example", "/api/atlas/v2", "accessList")
+    }
+
+    fn owner() -> Owner {
+        Owner { org: ORG.parse().unwrap(), key: KEY.parse().unwrap() }
+    }
+
+    fn api_key() -> ApiKey {
+        ApiKey {
+            id: owner().key,
+            org: owner().org,
+            public_key: PublicKey::parse("zmmrboas").unwrap(),
+            description: "ci".into(),
+            roles: [Role::ReadOnly, Role::Owner].into_iter().collect(),
+            private_key_tail: "e66d20841f3e".into(),
+            ha1: Ha1 { md5: [7; 16], sha256: [7; 32] },
+            created: Timestamp::from_millis(0),
+        }
+    }
+
+    fn entry(range: &str, spelling: Option<&str>, usage: Usage) -> Entry {
+        Entry {
+            id: EntryId(crate::id::ObjectId::from_bytes([1; 12])),
+            prefix: Prefix::parse(range).unwrap(),
+            spelling: spelling.map(Into::into),
+            created: Timestamp::from_millis(1_785_000_000_987),
+            expires: None,
+            usage,
+        }
+    }
+
+    #[test]
+    fn an_organization_has_the_published_shape() {
+        let acme = Organization {
+            id: ORG.parse().unwrap(),
+            name: "Acme".into(),
+            access_list_required: true,
+            created: Timestamp::from_millis(0),
+        };
+        assert_eq!(
+            organization(&acme, &links()).to_string(),
+            format!(
+                r#"{{"id":"{ORG}","isDeleted":false,"links":[{{"href":"{ORGS}/{ORG}","rel":"self"}}],"name":"Acme"}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_key_has_the_published_shape_and_hides_its_private_half() {
+        assert_eq!(
+            key(&api_key(), &links()).to_string(),
+            format!(
+                concat!(
+                    r#"{{"desc":"ci","id":"{KEY}","links":[{{"href":"{ORGS}/{ORG}/apiKeys/{KEY}","rel":"self"}}],"#,
+                    r#""privateKey":"********-****-****-e66d20841f3e","publicKey":"zmmrboas","roles":"#,
+                    r#"[{{"orgId":"{ORG}","roleName":"ORG_OWNER"}},{{"orgId":"{ORG}","roleName":"ORG_READ_ONLY"}}]}}"#,
+                ),
+                KEY = KEY,
+                ORG = ORG,
+                ORGS = ORGS,
+            )
+        );
+    }
+
+    #[test]
+    fn the_answer_that_makes_a_key_shows_all_of_it() {
+        let private = SecretString::from("55c3bbb6-b4bb-0be1-aaaa-e66d20841f3e");
+        let created = created_key(&api_key(), &private, &links());
+        assert_eq!(created["privateKey"], "55c3bbb6-b4bb-0be1-aaaa-e66d20841f3e");
+        assert_eq!(created["publicKey"], "zmmrboas");
+    }
+
+    #[test]
+    fn an_unused_entry_has_a_count_of_zero_and_no_last_use() {
+        let shown = key_entry(&entry("192.168.0.229", None, Usage::default()), owner(), &links());
+        assert_eq!(
+            shown.to_string(),
+            format!(
+                concat!(
+                    r#"{{"cidrBlock":"192.168.0.229/32","count":0,"created":"2026-07-25T17:20:00Z","ipAddress":"192.168.0.229","#,
+                    r#""links":[{{"href":"{ORGS}/{ORG}/apiKeys/{KEY}/accessList/192.168.0.229","rel":"self"}}]}}"#,
+                ),
+                KEY = KEY,
+                ORG = ORG,
+                ORGS = ORGS,
+            )
+        );
+    }
+
+    #[test]
+    fn a_range_has_no_address_of_its_own() {
+        let shown = key_entry(&entry("198.51.100.0/24", None, Usage::default()), owner(), &links());
+        assert_eq!(shown["cidrBlock"], "198.51.100.0/24");
+        assert_eq!(shown.get("ipAddress"), None);
+        let href = shown["links"][0]["href"].as_str().unwrap();
+        assert!(href.ends_with("/accessList/198.51.100.0%2F24"), "{href}");
+    }
+
+    #[test]
+    fn an_address_is_shown_as_first_spelled_and_linked_as_canonical() {
+        let spelled = entry("2001:db8::1", Some("2001:DB8:0::1"), Usage::default());
+        let shown = key_entry(&spelled, owner(), &links());
+        assert_eq!(shown["ipAddress"], "2001:DB8:0::1");
+        assert_eq!(shown["cidrBlock"], "2001:DB8:0::1/128");
+        let href = shown["links"][0]["href"].as_str().unwrap();
+        assert!(href.ends_with("/accessList/2001:db8::1"), "{href}");
+    }
+
+    #[test]
+    fn a_count_saturates_at_the_wire_s_integer() {
+        let used = entry("10.0.0.0/8", None, Usage::restored(u64::MAX / 2, None));
+        assert_eq!(key_entry(&used, owner(), &links())["count"], json!(i32::MAX));
+    }
+
+    #[test]
+    fn the_last_use_is_shown_with_its_address() {
+        let from = ClientIp::from("10.1.2.3".parse::<IpAddr>().unwrap());
+        let last = LastUse { at: Timestamp::from_millis(1_785_000_001_999), from };
+        let used = entry("10.0.0.0/8", None, Usage::restored(3, Some(last)));
+        let shown = key_entry(&used, owner(), &links());
+        assert_eq!(shown["count"], 3);
+        assert_eq!(shown["lastUsed"], "2026-07-25T17:20:01Z");
+        assert_eq!(shown["lastUsedAddress"], "10.1.2.3");
+    }
+}
