@@ -1,4 +1,6 @@
-//! The behaviours of Portcullis, told through its front door.
+//! The behaviours of Portcullis, told through its front door: real sockets, real store files, the real program.
+//!
+//! Each module is a behaviour; its tests' names are sentences about it.
 
 #![allow(
     clippy::expect_used,
@@ -7,6 +9,10 @@
     reason = "a test that panics has told what it had to tell; clippy's own exemption leaves out what tests share"
 )]
 
-mod tidy;
+mod harness;
+
 mod configuration;
+mod forwarding;
+mod requests;
 mod store_contract;
+mod tidy;

@@ -228,7 +228,7 @@ mod tests {
         assert!(read_now(&json, Body::from("[1, 2]"), 6).is_ok());
         let told = read_now(&json, Body::from("[1, 2]"), 5);
         assert!(matches!(told, Err(BodyError::TooLarge { limit: 5 })), "{told:?}");
-        let frames = ["[1,", " 2]"].map(|part| Ok::<_, std::io::Error>(part));
+        let frames = ["[1,", " 2]"].map(Ok::<_, std::io::Error>);
         let untold = Body::from_stream(futures_util::stream::iter(frames));
         let untold = read_now(&json, untold, 5);
         assert!(matches!(untold, Err(BodyError::TooLarge { limit: 5 })), "{untold:?}");

@@ -1,7 +1,12 @@
 //! Sockets: binding, accepting, and the limits that hold before a request is understood.
+//!
+//! Both planes listen through this module, so both have the same limits.
 
 pub mod client_ip;
+pub mod connection;
 pub mod forwarded;
+pub mod listener;
+pub mod server;
 
 use std::net::SocketAddr;
 use std::time::Duration;

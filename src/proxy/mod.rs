@@ -1,12 +1,49 @@
-//! The data plane.
+//! The data plane: what happens to a request, in the order in which it happens.
+//!
+//! [`Proxy::handle`] is the whole way on one screen: client address, route, identity, access, forward. Each worker has a
+//! `Proxy` of its own, so nothing here is shared between threads except what is immutable.
+//!
+//! Invariants
+//! - Nothing is forwarded without a [`Permit`], which only the access check makes.
+//! - One snapshot is read per request, so credentials and lists agree; it is never held across an `.await`.
+//! - The address that is judged, logged and told to the upstream is the same.
+//!
+//! Not here: changes (`control`), sockets (`net`), threads (`worker`).
 
 pub mod authority;
+pub mod body;
+pub mod edge;
+mod forward;
 pub mod headers;
 pub mod path;
+pub mod rejection;
+pub mod request_id;
+mod respond;
 pub mod route;
+mod tunnel;
 pub mod upstream;
 
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
+
+use http::request::Parts;
+use http::{Method, Request, Response, Version};
+use hyper::body::Incoming;
+
+use crate::access::{Admission, EmptyList, admit};
+use crate::addr::ClientIp;
+use crate::identity::{Authenticator, Credentials, Presented, Principal};
+use crate::net::client_ip;
+use crate::proxy::body::ResponseBody;
+use crate::proxy::edge::{Exchange, Inbound};
+use crate::proxy::forward::{Passed, Way};
+use crate::proxy::rejection::Rejection;
+use crate::proxy::route::{Route, Routes, TargetError};
+use crate::proxy::upstream::Upstream;
+use crate::snapshot::SnapshotReader;
+use crate::telemetry::metrics::Metrics;
 
 /// What the data plane is set to.
 #[derive(Clone, Debug)]
@@ -29,5 +66,143 @@ pub struct ProxyListener {
     /// The socket and its limits.
     pub listener: crate::net::ListenerSettings,
     /// Where a request's client address comes from.
-    pub client_ip: crate::net::client_ip::Settings,
+    pub client_ip: client_ip::Settings,
+}
+
+/// One worker's data plane.
+#[derive(Debug)]
+pub struct Proxy {
+    routes: Arc<Routes>,
+    /// The upstream of each route, by the route's index.
+    upstreams: Vec<Rc<Upstream>>,
+    authenticator: Arc<Authenticator>,
+    snapshots: SnapshotReader,
+    metrics: Arc<Metrics>,
+}
+
+impl Proxy {
+    /// The data plane of one worker. `upstreams` has one element for each route, in the order of the routes' indices.
+    pub fn new(
+        routes: Arc<Routes>,
+        upstreams: Vec<Rc<Upstream>>,
+        authenticator: Arc<Authenticator>,
+        snapshots: SnapshotReader,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { routes, upstreams, authenticator, snapshots, metrics }
+    }
+
+    /// Judges a request and, when it passes, forwards it.
+    ///
+    /// # Errors
+    /// The first step that refuses; nothing was sent upstream then, unless it is [`Rejection::Upstream`].
+    pub async fn handle(
+        &self,
+        inbound: &Inbound,
+        request: Request<Incoming>,
+        exchange: &mut Exchange,
+    ) -> Result<Response<ResponseBody>, Rejection> {
+        let (parts, body) = request.into_parts();
+        check_form(&parts, inbound.limits.headers)?;
+        let client = inbound.client_ip.resolve(inbound.peer, &parts.headers)?;
+        exchange.set_client(client.ip);
+        let authority = authority::authority(&parts).map_err(TargetError::from)?;
+        let route = self.routes.find(&authority, parts.uri.path())?;
+        exchange.set_route(route);
+        let passed = self.judge(route, &parts, client.ip, exchange)?;
+        let way = Way { inbound, client, route, upstream: &self.upstreams[route.index()] };
+        forward::forward(passed, way, parts, body, exchange).await
+    }
+
+    /// Identity, what the route asks of it, and access: everything that reads the snapshot.
+    fn judge(
+        &self,
+        route: &Route,
+        parts: &Parts,
+        client: ClientIp,
+        exchange: &mut Exchange,
+    ) -> Result<Passed, Rejection> {
+        let now = exchange.time();
+        self.snapshots.with(|snapshot| {
+            let principal = self.identify(route, parts, &snapshot.credentials, exchange)?;
+            if let Some(principal) = &principal {
+                route.check_principal(principal)?;
+            }
+            let admission = Admission {
+                credential: principal
+                    .map(|who| (who.credential, empty_list(&snapshot.credentials, &who))),
+                named: route.list(),
+            };
+            let permit = admit(&snapshot.lists, admission, client, now)
+                .map_err(|denial| Rejection::Access { client, denial })?;
+            exchange.set_permit(&permit);
+            Ok(Passed { principal, permit })
+        })
+    }
+
+    fn identify(
+        &self,
+        route: &Route,
+        parts: &Parts,
+        credentials: &Credentials,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Principal>, Rejection> {
+        let [first, ..] = route.schemes() else { return Ok(None) };
+        let now = exchange.time();
+        let target = raw_target(parts);
+        let presented =
+            Presented { method: &parts.method, target: &target, headers: &parts.headers };
+        match self.authenticator.authenticate(route.schemes(), &presented, credentials, now) {
+            Ok(principal) => {
+                self.metrics.auth(first.as_str(), "verified");
+                exchange.set_principal(*first, principal);
+                Ok(Some(principal))
+            }
+            Err(refusal) => {
+                self.metrics.auth(refusal.scheme().unwrap_or(*first).as_str(), refusal.label());
+                let challenges = self.authenticator.challenges(route.schemes(), &refusal, now);
+                Err(Rejection::Identity { refusal, challenges })
+            }
+        }
+    }
+
+    /// Lets go of a snapshot that was replaced while no request came; called on the worker's tick.
+    pub fn refresh(&self) {
+        self.snapshots.refresh();
+    }
+}
+
+/// Refuses what is no request to forward, whoever sends it.
+fn check_form(parts: &Parts, limit: usize) -> Result<(), Rejection> {
+    if parts.method == Method::CONNECT || parts.method == Method::TRACE {
+        return Err(Rejection::Method);
+    }
+    if parts.headers.len() > limit {
+        return Err(Rejection::TooManyHeaders { limit });
+    }
+    let mut codings = parts.headers.get_all(http::header::TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next()
+        && (codings.next().is_some()
+            || !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
+    {
+        return Err(Rejection::TransferEncoding);
+    }
+    Ok(())
+}
+
+/// What an empty list means to the principal's organization. An organization that is gone requires lists: closed by default.
+fn empty_list(credentials: &Credentials, principal: &Principal) -> EmptyList {
+    match credentials.organization(principal.org) {
+        Some(organization) if !organization.access_list_required => EmptyList::AdmitsAnybody,
+        _ => EmptyList::AdmitsNobody,
+    }
+}
+
+/// The request target as the client sent it, which a digest covers. On HTTP/2 that is `:path`.
+fn raw_target(parts: &Parts) -> Cow<'_, str> {
+    let path_and_query = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    if parts.version == Version::HTTP_2 || parts.uri.scheme().is_none() {
+        return Cow::Borrowed(path_and_query);
+    }
+    Cow::Owned(parts.uri.to_string())
 }

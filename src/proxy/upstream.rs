@@ -1,7 +1,31 @@
-//! One upstream: its connections and their deadlines.
+//! One upstream, as one worker sees it: its connections, their reuse and their deadlines.
+//!
+//! A connection carries one exchange at a time. It is leased for the exchange; the [`Lease`] goes back to the pool when the
+//! response's body has ended, and closes the connection when it is dropped before. Deadlines are stamps that a sweep checks,
+//! as in `net::connection`, so that an exchange arms no timer.
+//!
+//! Nothing is sent twice: a request goes to another connection only when the library says that not a byte of it was written.
 
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::net::connection::CoarseClock;
+use crate::proxy::body::clean_trailers;
+use crate::telemetry::metrics::{ConnectOutcome, UpstreamFailure, UpstreamMetrics};
 
 /// The name of an upstream in config, metrics and logs.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -33,4 +57,382 @@ pub struct Endpoint {
     pub host: Box<str>,
     /// The port.
     pub port: u16,
+}
+
+/// Why an upstream gave no response.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// The name has no address, or the connection was refused or is unreachable.
+    #[error("cannot connect")]
+    Connect(#[source] io::Error),
+    /// The connection was not open in time.
+    #[error("not connected within {0:?}")]
+    ConnectTimeout(Duration),
+    /// The response did not begin in time.
+    #[error("no response within {0:?}")]
+    FirstByteTimeout(Duration),
+    /// The connection ended before the response began.
+    #[error("the connection ended before a response")]
+    Reset(#[source] hyper::Error),
+    /// What came is no HTTP response.
+    #[error("the response is no HTTP")]
+    Protocol(#[source] hyper::Error),
+    /// The client did not send the body that it announced.
+    #[error("the request's body ended early")]
+    RequestBody(#[source] hyper::Error),
+    /// The client stopped sending its body.
+    #[error("the request's body made no progress within {0:?}")]
+    RequestStalled(Duration),
+    /// It switched protocols without having been asked to.
+    #[error("the upstream switched protocols unasked")]
+    UnexpectedUpgrade,
+}
+
+/// An upstream and this worker's connections to it.
+#[derive(Debug)]
+pub struct Upstream {
+    settings: UpstreamSettings,
+    clock: Arc<CoarseClock>,
+    metrics: UpstreamMetrics,
+    idle: RefCell<Vec<Idle>>,
+    open: RefCell<Vec<Weak<Exchanges>>>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: SendRequest<RequestBody>,
+    exchanges: Rc<Exchanges>,
+    since_ms: u64,
+}
+
+impl Upstream {
+    /// An upstream without connections.
+    pub fn new(
+        settings: UpstreamSettings,
+        clock: Arc<CoarseClock>,
+        metrics: UpstreamMetrics,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            settings,
+            clock,
+            metrics,
+            idle: RefCell::default(),
+            open: RefCell::default(),
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &UpstreamName {
+        &self.settings.name
+    }
+
+    /// Sends a request and waits for the response's head.
+    ///
+    /// # Errors
+    /// No connection could be opened, or it ended or timed out before the response's head.
+    pub async fn send(
+        self: &Rc<Self>,
+        mut request: Request<RequestBody>,
+    ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
+        loop {
+            let (mut lease, reused) = match self.take_idle() {
+                Some(lease) => (lease, true),
+                None => (self.connect().await?, false),
+            };
+            lease.exchanges.begin(&mut request);
+            let Some(sender) = lease.sender.as_mut() else { continue };
+            match sender.try_send_request(request).await {
+                Ok(response) => {
+                    lease.exchanges.streaming();
+                    return Ok((response, lease));
+                }
+                Err(mut error) => match error.take_message() {
+                    // An idle connection had ended unseen; not a byte was written to it.
+                    Some(unsent) if reused => request = unsent,
+                    _ => return Err(self.failed(&lease.exchanges, error.into_error())),
+                },
+            }
+        }
+    }
+
+    /// Ends exchanges that are past a deadline, and connections unused for too long.
+    pub fn sweep(&self) {
+        self.open.borrow_mut().retain(|exchanges| {
+            exchanges.upgrade().inspect(|open| open.check(&self.clock, &self.settings)).is_some()
+        });
+        let keep = self.settings.keepalive_timeout;
+        self.idle
+            .borrow_mut()
+            .retain(|idle| !idle.sender.is_closed() && !self.clock.has_passed(idle.since_ms, keep));
+    }
+
+    fn take_idle(self: &Rc<Self>) -> Option<Lease> {
+        loop {
+            let idle = self.idle.borrow_mut().pop()?;
+            if idle.sender.is_ready() {
+                return Some(self.lease(idle.sender, idle.exchanges));
+            }
+        }
+    }
+
+    fn lease(self: &Rc<Self>, sender: SendRequest<RequestBody>, exchanges: Rc<Exchanges>) -> Lease {
+        self.metrics.in_flight.inc();
+        Lease { upstream: Rc::clone(self), exchanges, sender: Some(sender) }
+    }
+
+    async fn connect(self: &Rc<Self>) -> Result<Lease, UpstreamError> {
+        let Endpoint { host, port } = &self.settings.endpoint;
+        let limit = self.settings.connect_timeout;
+        let stream = match tokio::time::timeout(limit, TcpStream::connect((&**host, *port))).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                let refused = error.kind() == io::ErrorKind::ConnectionRefused;
+                self.not_connected(if refused {
+                    ConnectOutcome::Refused
+                } else {
+                    ConnectOutcome::Error
+                });
+                return Err(UpstreamError::Connect(error));
+            }
+            Err(_) => {
+                self.not_connected(ConnectOutcome::Timeout);
+                return Err(UpstreamError::ConnectTimeout(limit));
+            }
+        };
+        self.metrics.connected(ConnectOutcome::Ok);
+        // Requests are written whole; waiting for more to send only delays them.
+        let _ = stream.set_nodelay(true);
+        let (sender, connection) = http1::Builder::new()
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(UpstreamError::Reset)?;
+        let exchanges = Rc::new(Exchanges::new(Arc::clone(&self.clock)));
+        self.open.borrow_mut().push(Rc::downgrade(&exchanges));
+        let watched = Rc::clone(&exchanges);
+        let gauge = self.metrics.connections.clone();
+        tokio::task::spawn_local(async move {
+            gauge.inc();
+            watched.run(connection.with_upgrades()).await;
+            gauge.dec();
+        });
+        Ok(self.lease(sender, exchanges))
+    }
+
+    fn not_connected(&self, outcome: ConnectOutcome) {
+        self.metrics.connected(outcome);
+        self.metrics.failed(UpstreamFailure::Connect);
+    }
+
+    fn failed(&self, exchanges: &Exchanges, error: hyper::Error) -> UpstreamError {
+        let (failure, error) = match exchanges.ended.get() {
+            Some(End::FirstByteTimeout) => (
+                Some(UpstreamFailure::FirstByteTimeout),
+                UpstreamError::FirstByteTimeout(self.settings.first_byte_timeout),
+            ),
+            Some(End::RequestStalled) => {
+                (None, UpstreamError::RequestStalled(self.settings.first_byte_timeout))
+            }
+            _ if error.is_user() => (None, UpstreamError::RequestBody(error)),
+            _ if error.is_parse() => {
+                (Some(UpstreamFailure::Protocol), UpstreamError::Protocol(error))
+            }
+            _ => (Some(UpstreamFailure::Reset), UpstreamError::Reset(error)),
+        };
+        if let Some(failure) = failure {
+            self.metrics.failed(failure);
+        }
+        error
+    }
+}
+
+/// The right to one exchange over a connection.
+#[derive(Debug)]
+pub struct Lease {
+    upstream: Rc<Upstream>,
+    exchanges: Rc<Exchanges>,
+    sender: Option<SendRequest<RequestBody>>,
+}
+
+impl Lease {
+    /// Says that the response made progress.
+    pub fn progressed(&self) {
+        self.exchanges.stamp();
+    }
+
+    /// The exchange has ended in good order; the connection may serve another.
+    pub fn finish(mut self) {
+        let Some(sender) = self.sender.take() else { return };
+        let mut idle = self.upstream.idle.borrow_mut();
+        // Not ready: the upstream closes the connection, or answered before it had taken the whole request.
+        if sender.is_ready() && idle.len() < self.upstream.settings.keepalive_connections {
+            self.exchanges.rest();
+            let since_ms = self.upstream.clock.now_ms();
+            idle.push(Idle { sender, exchanges: Rc::clone(&self.exchanges), since_ms });
+        } else {
+            self.exchanges.end(End::Abandoned);
+        }
+    }
+
+    /// The exchange has become a tunnel; the connection is no longer ours to reuse or to end.
+    pub fn upgraded(mut self) {
+        self.exchanges.rest();
+        self.sender = None;
+    }
+
+    /// Counts a response that broke off.
+    pub fn broke_off(&self) {
+        let failure = match self.exchanges.ended.get() {
+            Some(End::IdleTimeout) => UpstreamFailure::IdleTimeout,
+            _ => UpstreamFailure::Reset,
+        };
+        self.upstream.metrics.failed(failure);
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.upstream.metrics.in_flight.dec();
+        if self.sender.is_some() {
+            self.exchanges.end(End::Abandoned);
+        }
+    }
+}
+
+/// The exchanges of one connection, one after the other: what the sweep has to know of them.
+#[derive(Debug)]
+struct Exchanges {
+    clock: Arc<CoarseClock>,
+    phase: Cell<Phase>,
+    since_ms: Cell<u64>,
+    awaits_client: Cell<bool>,
+    ended: Cell<Option<End>>,
+    waker: RefCell<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    Resting,
+    AwaitingHead,
+    Streaming,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    FirstByteTimeout,
+    RequestStalled,
+    IdleTimeout,
+    Abandoned,
+}
+
+impl Exchanges {
+    fn new(clock: Arc<CoarseClock>) -> Self {
+        Self {
+            clock,
+            phase: Cell::new(Phase::Resting),
+            since_ms: Cell::new(0),
+            awaits_client: Cell::new(false),
+            ended: Cell::new(None),
+            waker: RefCell::new(Waker::noop().clone()),
+        }
+    }
+
+    fn begin(self: &Rc<Self>, request: &mut Request<RequestBody>) {
+        self.phase.set(Phase::AwaitingHead);
+        self.awaits_client.set(false);
+        self.stamp();
+        request.body_mut().exchanges = Some(Rc::clone(self));
+    }
+
+    fn streaming(&self) {
+        self.phase.set(Phase::Streaming);
+        self.stamp();
+    }
+
+    fn rest(&self) {
+        self.phase.set(Phase::Resting);
+    }
+
+    fn stamp(&self) {
+        self.since_ms.set(self.clock.now_ms());
+    }
+
+    fn end(&self, why: End) {
+        self.ended.set(Some(why));
+        self.waker.borrow().wake_by_ref();
+    }
+
+    fn check(&self, clock: &CoarseClock, settings: &UpstreamSettings) {
+        let passed = |limit| clock.has_passed(self.since_ms.get(), limit);
+        match self.phase.get() {
+            Phase::AwaitingHead if passed(settings.first_byte_timeout) => {
+                let client_is_late = self.awaits_client.get();
+                self.end(if client_is_late { End::RequestStalled } else { End::FirstByteTimeout });
+            }
+            Phase::Streaming if passed(settings.idle_timeout) => self.end(End::IdleTimeout),
+            _ => {}
+        }
+    }
+
+    /// Drives the connection until it ends by itself or is ended.
+    async fn run(&self, connection: impl Future<Output = hyper::Result<()>>) {
+        let mut connection = pin!(connection);
+        poll_fn(|cx| {
+            if self.ended.get().is_some() {
+                return Poll::Ready(());
+            }
+            self.waker.borrow_mut().clone_from(cx.waker());
+            connection.as_mut().poll(cx).map(|result| {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "connection to an upstream ended");
+                }
+            })
+        })
+        .await;
+    }
+}
+
+/// A request's body on its way to an upstream: streamed, stamped, its trailers cleaned.
+#[derive(Debug)]
+pub struct RequestBody {
+    body: Incoming,
+    received: Rc<Cell<u64>>,
+    exchanges: Option<Rc<Exchanges>>,
+}
+
+impl RequestBody {
+    /// The client's body; its bytes are counted in `received`.
+    pub fn new(body: Incoming, received: Rc<Cell<u64>>) -> Self {
+        Self { body, received, exchanges: None }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(exchanges) = &self.exchanges {
+            exchanges.awaits_client.set(polled.is_pending());
+            if polled.is_ready() {
+                exchanges.stamp();
+            }
+        }
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+            self.received.set(self.received.get() + bytes);
+        }
+        polled.map(|frame| frame.map(|frame| frame.map(clean_trailers)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

@@ -1,0 +1,382 @@
+//! The composition root: the only file that knows every part. Builds them from a [`Config`], starts them, stops them.
+//!
+//! Order of a start: what can fail for a reason an operator has to mend comes first (key file, store, sockets), threads come
+//! last, so that a failed start leaves nothing running. Order of a stop: workers drain while metrics are still served; then the
+//! admin API; then usage is flushed, the access log is written out, and the store is closed.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use crate::admin::{self, AdminState};
+use crate::config::Config;
+use crate::control::{
+    ControlPlane, FlushReport, NamedListDefinition, Observer, OpenError, Publication,
+};
+use crate::id::IdGenerator;
+use crate::identity::Authenticator;
+use crate::identity::digest::{Digest, NonceKey};
+use crate::keys::{KeyFile, KeyFileError};
+
+use crate::net::listener::{self, BindError, Bound, Slots};
+use crate::net::{ListenerSettings, server};
+use crate::proxy::route::Routes;
+use crate::store::{SqliteStore, Store, StoreError};
+use crate::telemetry::endpoints::{self, Readiness};
+use crate::telemetry::log::{AccessLog, AccessLogGuard};
+use crate::telemetry::metrics::{ControlMetrics, Metrics};
+use crate::time::Clock;
+use crate::worker;
+
+/// A running Portcullis.
+pub struct App {
+    control: Arc<ControlPlane>,
+    runtime: Runtime,
+    readiness: Arc<Readiness>,
+    workers: Vec<JoinHandle<io::Result<()>>>,
+    stop_workers: watch::Sender<bool>,
+    stop_control: watch::Sender<bool>,
+    control_tasks: Vec<tokio::task::JoinHandle<()>>,
+    access_log: AccessLogGuard,
+    proxies: Vec<(Box<str>, SocketAddr)>,
+    admin: SocketAddr,
+    metrics: Option<SocketAddr>,
+}
+
+/// Why Portcullis could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The key file.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What the store holds.
+    #[error(transparent)]
+    Control(#[from] OpenError),
+    /// A socket.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The access log's file.
+    #[error("access log: cannot be opened")]
+    AccessLog(#[source] io::Error),
+    /// A metric was registered twice.
+    #[error("metrics: cannot be set up")]
+    Metrics(#[from] prometheus::Error),
+    /// The operating system has no random bytes.
+    #[error("cannot draw random bytes")]
+    Random(#[from] getrandom::Error),
+    /// No thread, or no event queue.
+    #[error("cannot start a thread")]
+    Thread(#[from] io::Error),
+}
+
+impl App {
+    /// Starts everything that `config` says. When it returns, every listener answers.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing is left running.
+    pub fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new()?);
+        let keys = KeyFile::load(&config.key_file)?;
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store_path, &keys)?);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(CONTROL_THREADS)
+            .thread_name("control")
+            .enable_all()
+            .build()?;
+        let control = runtime.block_on(ControlPlane::open(
+            store,
+            named_lists(&config),
+            config.control.clone(),
+            clock.clone(),
+            Arc::new(ControlObserver(metrics.control())),
+        ))?;
+        let digest =
+            Digest::new(config.digest.clone(), NonceKey::from_bytes(*keys.nonce_key().as_bytes()));
+        let authenticator = Arc::new(Authenticator::new(digest));
+        let sockets = Sockets::bind(&config)?;
+        let (log, access_log) = AccessLog::start(&config.log, metrics.access_log_dropped())
+            .map_err(StartError::AccessLog)?;
+        let building =
+            Building { config, clock, metrics, runtime, control, authenticator, log, access_log };
+        building.start(sockets)
+    }
+
+    /// Where the data-plane listener of that name is bound.
+    pub fn proxy_address(&self, listener: &str) -> Option<SocketAddr> {
+        self.proxies.iter().find(|(name, _)| **name == *listener).map(|(_, address)| *address)
+    }
+
+    /// Where the admin API is bound.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Where the metrics are: on a listener of their own, or the admin API's.
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.metrics.unwrap_or(self.admin)
+    }
+
+    /// The control plane, for what is done before anybody can authenticate.
+    pub fn control(&self) -> &Arc<ControlPlane> {
+        &self.control
+    }
+
+    /// The runtime of the control plane.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Drains, flushes and ends. Requests in flight are answered, within the drain's limit.
+    ///
+    /// # Errors
+    /// A worker ended in an error, or usage could not be flushed; everything else was stopped all the same.
+    pub fn stop(self) -> Result<(), StopError> {
+        self.readiness.set(false);
+        let _ = self.stop_workers.send(true);
+        let mut failed = None;
+        for worker in self.workers {
+            match worker.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => failed = Some(StopError::Worker(error)),
+                Err(_) => failed = Some(StopError::Panicked),
+            }
+        }
+        let _ = self.stop_control.send(true);
+        let flushed = self.runtime.block_on(async {
+            for task in self.control_tasks {
+                let _ = task.await;
+            }
+            self.control.flush_usage().await
+        });
+        self.access_log.close();
+        drop(self.control);
+        self.runtime.shutdown_timeout(RUNTIME_GRACE);
+        flushed?;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// What went wrong at a stop.
+#[derive(Debug, thiserror::Error)]
+pub enum StopError {
+    /// A worker could not run.
+    #[error("a worker ended early")]
+    Worker(#[source] io::Error),
+    /// A worker panicked outside a connection.
+    #[error("a worker panicked")]
+    Panicked,
+    /// The last counts could not be stored.
+    #[error("usage since the last flush could not be stored")]
+    Usage(#[from] StoreError),
+}
+
+/// Every socket, bound before any thread is started.
+struct Sockets {
+    proxies: Vec<Bound>,
+    admin: Bound,
+    metrics: Option<(ListenerSettings, Bound)>,
+}
+
+impl Sockets {
+    fn bind(config: &Config) -> Result<Self, BindError> {
+        let workers = config.proxy.workers;
+        let proxies: Result<_, _> = config
+            .proxy
+            .listeners
+            .iter()
+            .map(|proxy| listener::bind(&proxy.listener, workers))
+            .collect();
+        let metrics = config.metrics_listen.map(|listen| ListenerSettings {
+            name: "metrics".into(),
+            listen,
+            limits: config.admin.listener.limits.clone(),
+        });
+        let metrics = metrics
+            .map(|settings| listener::bind(&settings, 1).map(|bound| (settings, bound)))
+            .transpose()?;
+        Ok(Self { proxies: proxies?, admin: listener::bind(&config.admin.listener, 1)?, metrics })
+    }
+}
+
+/// The parts, built, before their threads run.
+struct Building {
+    config: Config,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    runtime: Runtime,
+    control: Arc<ControlPlane>,
+    authenticator: Arc<Authenticator>,
+    log: AccessLog,
+    access_log: AccessLogGuard,
+}
+
+impl Building {
+    fn start(self, sockets: Sockets) -> Result<App, StartError> {
+        let readiness = Arc::new(Readiness::new());
+        let (stop_workers, stopping_workers) = watch::channel(false);
+        let (stop_control, stopping_control) = watch::channel(false);
+        let proxies = self.addresses(&sockets.proxies);
+        let admin = sockets.admin.address;
+        let metrics_address = sockets.metrics.as_ref().map(|(_, bound)| bound.address);
+        let workers = self.start_workers(sockets.proxies, &stopping_workers)?;
+        let mut control_tasks =
+            self.start_http(sockets.admin, sockets.metrics, &readiness, &stopping_control)?;
+        let stopped = async move {
+            let mut stopping = stopping_control;
+            let _ = stopping.wait_for(|stop| *stop).await;
+        };
+        control_tasks.push(self.runtime.spawn(Arc::clone(&self.control).run_flusher(stopped)));
+        readiness.set(true);
+        Ok(App {
+            control: self.control,
+            runtime: self.runtime,
+            readiness,
+            workers,
+            stop_workers,
+            stop_control,
+            control_tasks,
+            access_log: self.access_log,
+            proxies,
+            admin,
+            metrics: metrics_address,
+        })
+    }
+
+    fn addresses(&self, bound: &[Bound]) -> Vec<(Box<str>, SocketAddr)> {
+        let names = self.config.proxy.listeners.iter().map(|proxy| proxy.listener.name.clone());
+        names.zip(bound.iter().map(|bound| bound.address)).collect()
+    }
+
+    fn start_workers(
+        &self,
+        bound: Vec<Bound>,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<Vec<JoinHandle<io::Result<()>>>, StartError> {
+        let settings = &self.config.proxy;
+        let routes = Arc::new(Routes::new(settings.routes.clone()));
+        let mut sockets: Vec<Vec<_>> = (0..settings.workers).map(|_| Vec::new()).collect();
+        for (proxy, bound) in settings.listeners.iter().zip(bound) {
+            let shared = Arc::new(worker::Listener {
+                name: (&*proxy.listener.name).into(),
+                limits: Arc::new(proxy.listener.limits.clone()),
+                client_ip: Arc::new(proxy.client_ip.clone()),
+                slots: self.slots(&proxy.listener),
+            });
+            for (worker, socket) in sockets.iter_mut().zip(bound.sockets) {
+                worker.push((socket, Arc::clone(&shared)));
+            }
+        }
+        let spawn = |(index, sockets)| {
+            worker::spawn(worker::Plan {
+                index,
+                sockets,
+                routes: Arc::clone(&routes),
+                upstreams: settings.upstreams.clone(),
+                authenticator: Arc::clone(&self.authenticator),
+                snapshots: Arc::clone(self.control.snapshots()),
+                metrics: Arc::clone(&self.metrics),
+                log: self.log.clone(),
+                clock: self.clock.clone(),
+                stop: stop.clone(),
+                drain: settings.drain,
+            })
+        };
+        Ok(sockets.into_iter().enumerate().map(spawn).collect::<io::Result<_>>()?)
+    }
+
+    fn start_http(
+        &self,
+        admin: Bound,
+        metrics: Option<(ListenerSettings, Bound)>,
+        readiness: &Arc<Readiness>,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<Vec<tokio::task::JoinHandle<()>>, StartError> {
+        let api = admin::router(AdminState {
+            settings: Arc::new(self.config.admin.clone()),
+            control: Arc::clone(&self.control),
+            authenticator: Arc::clone(&self.authenticator),
+            clock: self.clock.clone(),
+            request_ids: Arc::new(IdGenerator::new()?),
+            entries_per_list: self.config.control.entries_per_list,
+        });
+        let operations = endpoints::router(Arc::clone(&self.metrics), Arc::clone(readiness));
+        let on_admin = &self.config.admin.listener;
+        let mut tasks = Vec::new();
+        match metrics {
+            Some((settings, bound)) => {
+                tasks.push(self.serve_http(&settings, bound, operations, stop)?);
+                tasks.push(self.serve_http(on_admin, admin, api, stop)?);
+            }
+            None => tasks.push(self.serve_http(on_admin, admin, api.merge(operations), stop)?),
+        }
+        Ok(tasks)
+    }
+
+    fn serve_http(
+        &self,
+        settings: &ListenerSettings,
+        bound: Bound,
+        router: axum::Router,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<tokio::task::JoinHandle<()>, StartError> {
+        let slots = self.slots(settings);
+        let limits = Arc::new(settings.limits.clone());
+        let _in_runtime = self.runtime.enter();
+        let sockets: io::Result<Vec<_>> =
+            bound.sockets.into_iter().map(tokio::net::TcpListener::from_std).collect();
+        let drain = self.config.proxy.drain;
+        Ok(self.runtime.spawn(server::serve(sockets?, slots, limits, router, stop.clone(), drain)))
+    }
+
+    fn slots(&self, settings: &ListenerSettings) -> Arc<Slots> {
+        Slots::new(settings.limits.connections, self.metrics.listener(&settings.name))
+    }
+}
+
+fn named_lists(config: &Config) -> Vec<NamedListDefinition> {
+    let definition = |list: &crate::config::NamedList| NamedListDefinition {
+        name: list.name.clone(),
+        entries: list.entries.iter().map(|entry| (entry.prefix, entry.expires)).collect(),
+    };
+    config.lists.iter().map(definition).collect()
+}
+
+/// Tells the metrics what the control plane did.
+struct ControlObserver(ControlMetrics);
+
+impl Observer for ControlObserver {
+    fn published(&self, publication: Publication) {
+        let Publication { revision, took, entries } = publication;
+        self.0.snapshot_revision.set(gauge(revision.0));
+        self.0.publish_duration.observe(took.as_secs_f64());
+        self.0.credential_entries.set(gauge(entries.credential as u64));
+        self.0.named_entries.set(gauge(entries.named as u64));
+    }
+
+    fn flushed(&self, _: FlushReport) {
+        self.0.usage_unflushed.set(0);
+    }
+
+    fn flush_failed(&self, unflushed: u64) {
+        self.0.usage_unflushed.set(gauge(unflushed));
+        self.0.usage_flush_failures.inc();
+    }
+}
+
+fn gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Admin requests, publishing and flushing are short; one thread could hold up another's answer.
+const CONTROL_THREADS: usize = 2;
+
+/// For tasks of the control runtime that are not waited for: those of idle admin connections.
+const RUNTIME_GRACE: Duration = Duration::from_secs(1);

@@ -1,0 +1,107 @@
+//! Serves the control plane's HTTP: the admin API and the operational endpoints, under the same limits as the data plane.
+//!
+//! A request finds its peer in an extension of type [`PeerAddr`].
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioExecutor;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use tower::ServiceExt;
+
+use super::ConnectionLimits;
+use super::connection::{self, CoarseClock, Connections, http_builder};
+use super::listener::{Slot, Slots, accept};
+use crate::addr::PeerAddr;
+
+/// Serves `router` on `sockets` until `stop` becomes true, then lets requests in flight finish within `drain`.
+pub async fn serve(
+    sockets: Vec<TcpListener>,
+    slots: Arc<Slots>,
+    limits: Arc<ConnectionLimits>,
+    router: Router,
+    stop: watch::Receiver<bool>,
+    drain: Duration,
+) {
+    let clock = CoarseClock::new();
+    let connections = Connections::new(Arc::clone(&clock));
+    let ticker = tokio::spawn(tick(clock, Arc::clone(&connections)));
+    let mut accepting = JoinSet::new();
+    for socket in sockets {
+        let serving = Serving {
+            slots: Arc::clone(&slots),
+            limits: Arc::clone(&limits),
+            router: router.clone(),
+            connections: Arc::clone(&connections),
+        };
+        let stop = stop.clone();
+        accepting.spawn(async move {
+            accept(socket, Arc::clone(&serving.slots), stop, |stream, peer, slot| {
+                serving.serve(stream, peer, slot)
+            })
+            .await;
+        });
+    }
+    while accepting.join_next().await.is_some() {}
+    connections.drain_within(drain).await;
+    ticker.abort();
+}
+
+async fn tick(clock: Arc<CoarseClock>, connections: Arc<Connections>) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        clock.tick();
+        connections.sweep();
+    }
+}
+
+struct Serving {
+    slots: Arc<Slots>,
+    limits: Arc<ConnectionLimits>,
+    router: Router,
+    connections: Arc<Connections>,
+}
+
+impl Serving {
+    fn serve(&self, stream: TcpStream, peer: PeerAddr, slot: Slot) {
+        let (stream, connection) = self.connections.open(stream, slot, Arc::clone(&self.limits));
+        let (router, limits, slots) =
+            (self.router.clone(), Arc::clone(&self.limits), Arc::clone(&self.slots));
+        tokio::spawn(async move {
+            let http = http_builder(TokioExecutor::new(), &limits);
+            let busy = Arc::clone(&connection);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let guard = busy.begin_request();
+                let answer = answer(router.clone(), peer, request);
+                async move {
+                    let response = answer.await;
+                    drop(guard);
+                    response
+                }
+            });
+            slots.closed(connection::serve(&http, stream, &connection, service).await);
+        });
+    }
+}
+
+async fn answer(
+    router: Router,
+    peer: PeerAddr,
+    mut request: Request<Incoming>,
+) -> Result<Response<axum::body::Body>, Infallible> {
+    request.extensions_mut().insert(peer);
+    router.oneshot(request.map(axum::body::Body::new)).await
+}
+
+/// How exact the deadlines of admin connections are.
+const TICK: Duration = Duration::from_millis(250);
