@@ -264,3 +264,40 @@ async fn lose(house: &House, key: &Key, loss: &str) {
         control.delete_key(house.org, key.id).await.unwrap();
     }
 }
+
+/// The router and the HTTP library each have a mind of their own about lengths; this is what a client sees.
+#[tokio::test]
+async fn a_204_has_neither_length_nor_body_on_the_wire() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let house = House::new().await;
+    let spare = house.key(Role::Member, &[]).await;
+    let target = format!("{}/apiKeys/{}", house.org_path(), spare.id);
+    let nonce = house.nonce().await;
+    let answer = authorization(&house.owner, &Method::DELETE, &target.parse().unwrap(), &nonce);
+    let (mut client, server) = tokio::io::duplex(16 * 1024);
+    let router = house.router.clone();
+    let service =
+        hyper::service::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(PeerAddr(SocketAddr::from(([127, 0, 0, 1], 40_000))));
+            router.clone().oneshot(request)
+        });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .serve_connection(hyper_util::rt::TokioIo::new(server), service);
+    let asking = async {
+        let head = format!(
+            "DELETE {target} HTTP/1.1\r\nHost: gateway.example\r\nAccept: {VERSION}\r\n\
+             Authorization: {answer}\r\nConnection: close\r\n\r\n"
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.unwrap();
+        text
+    };
+    let (served, text) = tokio::join!(connection, asking);
+    served.unwrap();
+    assert!(text.starts_with("HTTP/1.1 204 No Content\r\n"), "{text}");
+    assert!(text.contains(&format!("\r\ncontent-type: {VERSION};charset=utf-8\r\n")), "{text}");
+    assert!(!text.contains("content-length") && !text.contains("transfer-encoding"), "{text}");
+    assert!(text.ends_with("\r\n\r\n"), "{text}");
+}
