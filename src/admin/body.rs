@@ -36,7 +36,7 @@ pub(super) enum BodyError {
     /// It is not called JSON, or is compressed.
     #[error("the body is {found}")]
     ContentType {
-        /// What it is called, quoted and cut.
+        /// What it is called, cut.
         found: String,
     },
     /// It is too large.
@@ -59,7 +59,7 @@ pub(super) enum BodyError {
 /// Clients say `application/json` or any version of the vendor's type; without a word, JSON is meant.
 fn check_content_type(headers: &HeaderMap) -> Result<(), BodyError> {
     let refuse = |found: &[u8]| {
-        let found = text::quote(&String::from_utf8_lossy(found));
+        let found = text::cut(&String::from_utf8_lossy(found));
         Err(BodyError::ContentType { found })
     };
     if let Some(encoding) = headers.get(CONTENT_ENCODING)

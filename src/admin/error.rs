@@ -1,6 +1,6 @@
 //! Why a call ended without what it asked for, and the one mapping of that to the published error codes.
 //!
-//! An answer names what the caller sent and what was expected. Causes that lie with us go to the log and never to the caller.
+//! An answer names what the caller sent and what was expected. Causes that lie with us go to the log, never to the caller.
 
 use http::header::{ALLOW, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
@@ -11,7 +11,7 @@ use super::links::AuthorityError;
 use super::query::QueryError;
 use super::route::{ParameterError, RouteError};
 use super::text;
-use super::version::Version;
+use super::version::{V2023_01_01, Version};
 use crate::access::Denial;
 use crate::addr::{ClientIp, Prefix, PrefixError};
 use crate::control::CommandError;
@@ -214,7 +214,10 @@ fn body(error: &BodyError) -> Problem {
         BodyError::ContentType { found } => Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "UNSUPPORTED_MEDIA_TYPE",
-            format!("The body is sent as {found}; expected application/json or a version of application/vnd.atlas+json, not compressed."),
+            format!(
+                "The body is sent as {}; expected plain application/json or {V2023_01_01}.",
+                text::quote(found)
+            ),
         )
         .with(found.as_str()),
         BodyError::TooLarge { limit } => Problem::new(
@@ -223,9 +226,15 @@ fn body(error: &BodyError) -> Problem {
             format!("The body is too large; expected at most {limit} bytes."),
         )
         .with_number(number(*limit)),
-        BodyError::Incomplete(_) => bad("MALFORMED_JSON", "The body breaks off; expected a JSON document."),
-        BodyError::Malformed(error) => bad("MALFORMED_JSON", expectation("The body is no JSON", error)),
-        BodyError::Ambiguous(error) => bad("INVALID_JSON", expectation("The body is ambiguous", error)),
+        BodyError::Incomplete(_) => {
+            bad("MALFORMED_JSON", "The body breaks off; expected a JSON document.")
+        }
+        BodyError::Malformed(error) => {
+            bad("MALFORMED_JSON", expectation("The body is no JSON", error))
+        }
+        BodyError::Ambiguous(error) => {
+            bad("INVALID_JSON", expectation("The body is ambiguous", error))
+        }
     }
 }
 
@@ -237,7 +246,7 @@ fn input(violation: &Violation) -> Problem {
         Rule::Entries { limit } => problem.with_number(number(*limit)),
         _ => problem.with(name.as_str()),
     };
-    problem.with_field(field.as_str(), format!("expected {rule}"))
+    problem.with_field(field.as_str(), rule.to_string())
 }
 
 fn rule_code(rule: &Rule) -> &'static str {

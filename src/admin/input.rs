@@ -20,7 +20,7 @@ pub(super) struct NewKey {
 
 /// The first part of a body that breaks a rule.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{field} is {found}; expected {rule}")]
+#[error("{field} is {found}; {rule}")]
 pub(super) struct Violation {
     /// Where in the body, as in `[0].cidrBlock`.
     pub(super) field: String,
@@ -36,43 +36,43 @@ pub(super) struct Violation {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum Rule {
     /// Another JSON type.
-    #[error("{0}")]
+    #[error("expected {0}")]
     Type(&'static str),
     /// One of the members that there are.
-    #[error("only the members {0}")]
+    #[error("expected only the members {0}")]
     Members(&'static str),
     /// One of the two members that name a range, not both.
-    #[error("either ipAddress or cidrBlock, not both")]
+    #[error("expected either ipAddress or cidrBlock, not both")]
     OneAddress,
     /// One of the two members that name a range.
-    #[error("ipAddress or cidrBlock")]
+    #[error("expected ipAddress or cidrBlock")]
     AnAddress,
     /// A single address.
-    #[error("a single address: {0}")]
+    #[error("{0}")]
     Address(PrefixError),
     /// A range.
-    #[error("a range: {0}")]
+    #[error("{0}")]
     Range(PrefixError),
     /// Not the address that stands for none.
-    #[error("an address that requests can come from")]
+    #[error("expected an address that requests can come from")]
     Specified,
     /// Fewer entries.
-    #[error("at most {limit} entries")]
+    #[error("expected at most {limit} entries")]
     Entries {
         /// How many there may be.
         limit: usize,
     },
     /// A description.
-    #[error("a description of 1 to 250 characters")]
+    #[error("expected a description of 1 to 250 characters")]
     Description,
     /// A description that is neither empty nor too long.
-    #[error("1 to 250 characters, none of them NUL")]
+    #[error("expected 1 to 250 characters, none of them NUL")]
     DescriptionLength,
     /// A role.
-    #[error("at least one role")]
+    #[error("expected at least one role")]
     SomeRole,
     /// The name of an organization role.
-    #[error("an organization role, such as ORG_MEMBER")]
+    #[error("expected an organization role, such as ORG_MEMBER")]
     OrganizationRole,
 }
 

@@ -219,3 +219,8 @@ impl Call<'_> {
         Rejection::Command(Box::new(Failure { about, address, source }))
     }
 }
+
+#[cfg(test)]
+#[cfg(not(portcullis_loom))]
+// Apart from the line above, or clippy does not see that these are tests.
+mod tests;

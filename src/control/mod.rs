@@ -20,7 +20,7 @@ mod publish;
 mod secret;
 #[cfg(test)]
 #[cfg(not(portcullis_loom))]
-mod tests;
+pub(crate) mod tests;
 mod writer;
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The control plane through its front door, over a store in memory that can fail on demand.
 
 mod commands;
-mod memory_store;
+pub(crate) mod memory_store;
 mod usage;
 
 use std::sync::Arc;

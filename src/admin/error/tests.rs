@@ -91,8 +91,8 @@ fn a_method_that_is_not_allowed_is_answered_with_those_that_are() {
 
 #[test]
 fn a_body_that_can_t_be_used_has_the_published_status_and_code() {
-    let odd = BodyError::ContentType { found: "\"text/plain\"".to_owned() };
-    answers(&odd.into(), 415, "UNSUPPORTED_MEDIA_TYPE", json!(["\"text/plain\""]));
+    let odd = BodyError::ContentType { found: "text/plain".to_owned() };
+    answers(&odd.into(), 415, "UNSUPPORTED_MEDIA_TYPE", json!(["text/plain"]));
     answers(&BodyError::TooLarge { limit: 9 }.into(), 413, "PAYLOAD_TOO_LARGE", json!([9]));
     answers(&BodyError::Malformed(json_error("{")).into(), 400, "MALFORMED_JSON", json!([]));
     answers(&BodyError::Ambiguous(json_error("{")).into(), 400, "INVALID_JSON", json!([]));
@@ -127,7 +127,7 @@ fn a_broken_rule_has_the_published_code_and_names_the_field() {
         answers(&rejection, 400, code, parameters);
         let problem = rejection.problem(PATH);
         assert_eq!(problem.fields[0].field, "[0].cidrBlock");
-        assert!(problem.fields[0].description.starts_with("expected "));
+        assert!(problem.fields[0].description.contains("expected "));
     }
 }
 

@@ -15,16 +15,16 @@ use crate::store::{Change, Image, Store, StoreError, StoredUsage, UsageBatch};
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct MemoryStore {
+pub(crate) struct MemoryStore {
     stored: Mutex<Stored>,
     /// Commits that are refused from now on.
-    pub(super) refused_commits: AtomicUsize,
+    pub(crate) refused_commits: AtomicUsize,
     /// Flushes that are refused from now on.
-    pub(super) refused_flushes: AtomicUsize,
+    pub(crate) refused_flushes: AtomicUsize,
     /// Flushes from now on that are stored although an error is answered.
-    pub(super) unanswered_flushes: AtomicUsize,
+    pub(crate) unanswered_flushes: AtomicUsize,
     /// Where commits and flushes stop, when it is shut.
-    pub(super) gate: Gate,
+    pub(crate) gate: Gate,
 }
 
 #[derive(Default)]
@@ -39,17 +39,17 @@ struct Stored {
 }
 
 impl MemoryStore {
-    pub(super) fn revision(&self) -> Revision {
+    pub(crate) fn revision(&self) -> Revision {
         self.stored().revision
     }
 
     /// Requests stored for one entry.
-    pub(super) fn count(&self, entry: EntryId) -> u64 {
+    pub(crate) fn count(&self, entry: EntryId) -> u64 {
         self.stored().usage.get(&entry).map_or(0, |usage| usage.count)
     }
 
     /// Every batch that was sent, retries included.
-    pub(super) fn batches(&self) -> Vec<Arc<UsageBatch>> {
+    pub(crate) fn batches(&self) -> Vec<Arc<UsageBatch>> {
         self.stored().batches.clone()
     }
 
@@ -161,30 +161,30 @@ impl Stored {
 
 /// A place where work waits as long as the gate is shut.
 #[derive(Default)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     shut: Mutex<Option<Arc<Shut>>>,
 }
 
-pub(super) struct Shut {
+pub(crate) struct Shut {
     reached: Semaphore,
     opened: Semaphore,
 }
 
 impl Shut {
     /// Waits until somebody stands at the gate.
-    pub(super) async fn reached(&self) {
+    pub(crate) async fn reached(&self) {
         self.reached.acquire().await.unwrap().forget();
     }
 
     /// Lets everybody pass, now and later.
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         self.opened.close();
     }
 }
 
 impl Gate {
     /// Shuts the gate until the value returned is told to open it.
-    pub(super) fn shut(&self) -> Arc<Shut> {
+    pub(crate) fn shut(&self) -> Arc<Shut> {
         let shut = Arc::new(Shut { reached: Semaphore::new(0), opened: Semaphore::new(0) });
         *self.shut.lock().unwrap() = Some(Arc::clone(&shut));
         shut
