@@ -13,7 +13,8 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::admin::{self, AdminState};
+use crate::admin::operations::{self, Readiness};
+use crate::admin::{self, AdminState, server};
 use crate::config::Config;
 use crate::control::{
     ControlPlane, FlushReport, NamedListDefinition, Observer, OpenError, Publication,
@@ -23,13 +24,12 @@ use crate::identity::Authenticator;
 use crate::identity::digest::{Digest, NonceKey};
 use crate::keys::{KeyFile, KeyFileError};
 
+use crate::net::ListenerSettings;
 use crate::net::listener::{self, BindError, Bound, Slots};
-use crate::net::{ListenerSettings, server};
 use crate::proxy::route::Routes;
 use crate::store::{SqliteStore, Store, StoreError};
-use crate::telemetry::endpoints::{self, Readiness};
 use crate::telemetry::log::{AccessLog, AccessLogGuard};
-use crate::telemetry::metrics::{ControlMetrics, Metrics};
+use crate::telemetry::metrics::{ControlMetrics, Metrics, MetricsError};
 use crate::time::Clock;
 use crate::worker;
 
@@ -68,7 +68,7 @@ pub enum StartError {
     AccessLog(#[source] io::Error),
     /// A metric was registered twice.
     #[error("metrics: cannot be set up")]
-    Metrics(#[from] prometheus::Error),
+    Metrics(#[from] MetricsError),
     /// The operating system has no random bytes.
     #[error("cannot draw random bytes")]
     Random(#[from] getrandom::Error),
@@ -305,9 +305,10 @@ impl Building {
             authenticator: Arc::clone(&self.authenticator),
             clock: self.clock.clone(),
             request_ids: Arc::new(IdGenerator::new()?),
+            metrics: Arc::clone(&self.metrics),
             entries_per_list: self.config.control.entries_per_list,
         });
-        let operations = endpoints::router(Arc::clone(&self.metrics), Arc::clone(readiness));
+        let operations = operations::router(Arc::clone(&self.metrics), Arc::clone(readiness));
         let on_admin = &self.config.admin.listener;
         let mut tasks = Vec::new();
         match metrics {

@@ -100,9 +100,8 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
         "fills each part's settings; no part sees it, so that each can be built and tested without a file",
     ),
     // On top: these may see everything below.
-    ("demo", EVERYTHING, "runs the whole program on a sample"),
     ("app", EVERYTHING, "the composition root, the only part that knows every other"),
-    ("cli", EVERYTHING, "arguments to commands"),
+    ("command", EVERYTHING, "what an operator types, over the whole program"),
     ("main", EVERYTHING, "the program"),
 ];
 
@@ -171,7 +170,7 @@ fn the_table_of_directions_has_no_circle() {
 fn only_the_top_of_the_house_sees_the_config() {
     for (part, allowed, _) in DIRECTIONS {
         assert!(!allowed.contains(&"config"), "`{part}` may import `config`");
-        let on_top = ["app", "cli", "demo", "main"].contains(part);
+        let on_top = ["app", "command", "main"].contains(part);
         assert_eq!(*allowed == EVERYTHING, on_top, "`{part}` may import everything");
     }
 }

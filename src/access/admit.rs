@@ -22,6 +22,13 @@ pub enum EmptyList {
     AdmitsAnybody,
 }
 
+impl EmptyList {
+    /// By the organization's `apiAccessListRequired`.
+    pub fn of(access_list_required: bool) -> Self {
+        if access_list_required { Self::AdmitsNobody } else { Self::AdmitsAnybody }
+    }
+}
+
 /// Which lists a request has to pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Admission<'a> {

@@ -12,7 +12,7 @@ use super::route::Parameter;
 use crate::access::{Admission, Denial, EmptyList, Permit, admit};
 use crate::addr::{ClientIp, PeerAddr};
 use crate::id::OrgId;
-use crate::identity::{Organization, Presented, Principal, Role, SchemeKind};
+use crate::identity::{self, Organization, Presented, Principal, Role, SchemeKind};
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 
@@ -56,17 +56,12 @@ impl Caller {
     ) -> Result<Self, Rejection> {
         let target = head.uri.path_and_query().map_or("", |target| target.as_str());
         let presented = Presented { method: &head.method, target, headers: &head.headers };
-        let authenticator = &state.authenticator;
-        let principal = authenticator
-            .authenticate(SCHEMES, &presented, &snapshot.credentials, now)
-            .map_err(|refusal| Rejection::Credentials {
-                challenges: authenticator.challenges(SCHEMES, &refusal, now),
-                source: refusal,
-            })?;
+        let principal = identify(state, &presented, snapshot, now)?;
         let organization = snapshot.credentials.organization(principal.org);
         let organization =
             Arc::clone(organization.ok_or(Rejection::NoOrganization(principal.org))?);
-        let credential = Some((principal.credential, empty_list(&organization)));
+        let empty = EmptyList::of(organization.access_list_required);
+        let credential = Some((principal.credential, empty));
         let permit = admit(&snapshot.lists, Admission { credential, named: None }, address, now)
             .map_err(|denial| Rejection::Address { denial, address })?;
         Ok(Self { principal, address, organization, _permit: permit })
@@ -108,7 +103,7 @@ impl Caller {
         }
         let list = snapshot.lists.find(credential).filter(|list| !list.is_empty());
         let refuse = |denial| Err(Rejection::Address { denial, address: self.address });
-        match (list, empty_list(&self.organization)) {
+        match (list, EmptyList::of(self.organization.access_list_required)) {
             (Some(list), _) if list.longest_live(self.address, now).is_none() => {
                 refuse(Denial::NotListed)
             }
@@ -118,10 +113,17 @@ impl Caller {
     }
 }
 
-fn empty_list(organization: &Organization) -> EmptyList {
-    if organization.access_list_required {
-        EmptyList::AdmitsNobody
-    } else {
-        EmptyList::AdmitsAnybody
-    }
+fn identify(
+    state: &AdminState,
+    presented: &Presented<'_>,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> Result<Principal, Rejection> {
+    let outcome = state.authenticator.authenticate(SCHEMES, presented, &snapshot.credentials, now);
+    let (scheme, label) = identity::labels(SCHEMES, &outcome);
+    state.metrics.auth(scheme, label);
+    outcome.map_err(|refusal| Rejection::Credentials {
+        challenges: state.authenticator.challenges(SCHEMES, &refusal, now),
+        source: refusal,
+    })
 }

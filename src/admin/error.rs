@@ -7,7 +7,6 @@ use http::{Method, StatusCode};
 
 use super::body::BodyError;
 use super::input::{Rule, Violation};
-use super::links::AuthorityError;
 use super::query::QueryError;
 use super::route::{ParameterError, RouteError};
 use super::text;
@@ -17,6 +16,7 @@ use crate::addr::{ClientIp, Prefix, PrefixError};
 use crate::control::CommandError;
 use crate::id::{CredentialId, OrgId};
 use crate::identity::{Refusal, Role};
+use crate::net::authority::AuthorityError;
 use crate::net::client_ip::ClientIpError;
 use crate::problem::Problem;
 

@@ -3,9 +3,6 @@
 //! Clients follow them to the letter, so scheme, authority and prefix are those of the request, unless the config
 //! fixes scheme and authority.
 
-use http::header::HOST;
-use http::request::Parts;
-use http::uri::Authority;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
@@ -89,46 +86,8 @@ pub(super) fn escape(value: &str) -> String {
 /// Everything but the unreserved characters of RFC 3986 section 2.3.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The one authority that a request names: that of its target, else of its `Host`.
-///
-/// # Errors
-/// It names none, several, or one that can't be read.
-pub(super) fn authority(head: &Parts) -> Result<Authority, AuthorityError> {
-    let mut hosts = head.headers.get_all(HOST).iter();
-    let host = hosts.next().map(|host| Authority::try_from(host.as_bytes())).transpose();
-    let host = host.map_err(|_| AuthorityError::Unreadable)?;
-    if hosts.next().is_some() {
-        return Err(AuthorityError::Several);
-    }
-    let named = match (head.uri.authority().cloned(), host) {
-        (Some(target), Some(host)) if target != host => return Err(AuthorityError::Several),
-        (Some(named), _) | (None, Some(named)) => named,
-        (None, None) => return Err(AuthorityError::Missing),
-    };
-    if named.as_str().contains('@') || named.host().is_empty() {
-        return Err(AuthorityError::Unreadable);
-    }
-    Ok(named)
-}
-
-/// Why a request has no usable authority (RFC 9112 section 3.2).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum AuthorityError {
-    /// No `Host`.
-    #[error("expected a Host header")]
-    Missing,
-    /// Two `Host` lines, or a `Host` other than the target's.
-    #[error("expected one authority, the same in the target and in the Host header")]
-    Several,
-    /// No host name or address, or a user before it.
-    #[error("expected a host and an optional port in the Host header")]
-    Unreadable,
-}
-
 #[cfg(test)]
 mod tests {
-    use http::Request;
-
     use super::*;
 
     fn links() -> (Links, OrgId, CredentialId) {
@@ -160,36 +119,6 @@ mod tests {
         ] {
             let link = links.entry(org, key, Prefix::parse(prefix).unwrap());
             assert_eq!(link, format!("{}/{segment}", links.access_list(org, key)));
-        }
-    }
-
-    #[test]
-    fn a_request_names_one_authority() {
-        use AuthorityError::{Missing, Several, Unreadable};
-        for (target, hosts, expected) in [
-            ("/orgs", &["gateway.example:8081"][..], Ok("gateway.example:8081")),
-            ("/orgs", &["[2001:db8::1]:80"], Ok("[2001:db8::1]:80")),
-            ("http://a.example/orgs", &[], Ok("a.example")),
-            ("http://a.example/orgs", &["A.example"], Ok("a.example")),
-            ("http://a.example/orgs", &["b.example"], Err(Several)),
-            ("/orgs", &["a.example", "a.example"], Err(Several)),
-            ("/orgs", &[], Err(Missing)),
-            ("/orgs", &[""], Err(Unreadable)),
-            ("/orgs", &["user@a.example"], Err(Unreadable)),
-            ("/orgs", &["a.example/path"], Err(Unreadable)),
-            ("/orgs", &["a b"], Err(Unreadable)),
-        ] {
-            let mut request = Request::get(target);
-            for host in hosts {
-                request = request.header(HOST, *host);
-            }
-            let (head, ()) = request.body(()).unwrap().into_parts();
-            let found = authority(&head);
-            assert_eq!(
-                found.as_ref().map(Authority::as_str),
-                expected.as_ref().map(|text| *text),
-                "{target} {hosts:?}"
-            );
         }
     }
 

@@ -33,12 +33,14 @@ mod caller;
 mod error;
 mod input;
 mod links;
+pub mod operations;
 mod organization;
 mod page;
 mod percent;
 mod query;
 mod respond;
 mod route;
+pub mod server;
 mod text;
 mod version;
 mod wire;
@@ -65,7 +67,9 @@ use version::Representation;
 use crate::control::{CommandError, ControlPlane};
 use crate::id::{IdGenerator, OrgId};
 use crate::identity::Authenticator;
+use crate::net::authority::authority;
 use crate::snapshot::Snapshot;
+use crate::telemetry::metrics::Metrics;
 use crate::time::Clock;
 
 /// What the admin API is set to.
@@ -94,6 +98,8 @@ pub struct AdminState {
     pub clock: Clock,
     /// Names requests, for the log and for the answer.
     pub request_ids: Arc<IdGenerator>,
+    /// Where the outcome of each authentication is counted.
+    pub metrics: Arc<Metrics>,
     /// Entries that one body may hold: as many as the control plane allows on a list.
     pub entries_per_list: usize,
 }
@@ -153,7 +159,7 @@ impl AdminApi {
         let state = &self.state;
         let now = state.clock.now();
         let address = caller::address(state, head)?;
-        let authority = links::authority(head)?;
+        let authority = authority(head)?;
         let route = Route::find(&head.method, head.uri.path())?;
         let caller = Caller::admit(state, head, address, &state.control.snapshot(), now)?;
         caller.enter(route.org)?;
@@ -169,7 +175,7 @@ impl AdminApi {
         let form = query.form;
         let origin = match &state.settings.public_url {
             Some(url) => url.to_string(),
-            None => format!("http://{authority}"),
+            None => format!("http://{}", authority.as_str()),
         };
         let links = Links::new(&origin, route.alias.prefix(), route.list_name);
         let call = Call { state, head, needs, caller, links, query };

@@ -70,6 +70,7 @@ impl House {
         let org = control.create_organization("Acme").await.unwrap().id;
         let digest = Digest::new(digest::Settings::default(), NonceKey::from_bytes([7; 32]));
         let mut state = AdminState {
+            metrics: Arc::new(Metrics::new().unwrap()),
             settings: Arc::new(settings()),
             control,
             authenticator: Arc::new(Authenticator::new(digest)),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
+use super::SchemeKind;
 use crate::id::{CredentialId, OrgId};
 use crate::time::Timestamp;
 
@@ -185,6 +186,8 @@ impl fmt::Debug for Roles {
 /// Who was authenticated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Principal {
+    /// By which scheme.
+    pub scheme: SchemeKind,
     /// The credential presented; its access list is the one that counts.
     pub credential: CredentialId,
     /// The organization it belongs to.

@@ -120,7 +120,12 @@ impl Digest {
             return Err(RefusalReason::StaleNonce);
         }
         match self.replays.spend(&nonce, answer.count.value) {
-            Verdict::First => Ok(Principal { credential: key.id, org: key.org, roles: key.roles }),
+            Verdict::First => Ok(Principal {
+                scheme: SchemeKind::Digest,
+                credential: key.id,
+                org: key.org,
+                roles: key.roles,
+            }),
             Verdict::Repeated => Err(RefusalReason::Replayed),
             Verdict::Forgotten => Err(RefusalReason::StaleNonce),
         }

@@ -79,6 +79,18 @@ impl Authenticator {
     }
 }
 
+/// Scheme and outcome as the metrics tell them. What no scheme was presented for counts with the first that was asked for.
+pub fn labels(
+    schemes: &[SchemeKind],
+    outcome: &Result<Principal, Refusal>,
+) -> (&'static str, &'static str) {
+    let asked = schemes.first().map_or("none", |scheme| scheme.as_str());
+    match outcome {
+        Ok(principal) => (principal.scheme.as_str(), "verified"),
+        Err(refusal) => (refusal.scheme().map_or(asked, SchemeKind::as_str), refusal.label()),
+    }
+}
+
 /// A way to authenticate.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SchemeKind {
@@ -135,10 +147,10 @@ impl Refusal {
         }
     }
 
-    /// The label in logs and metrics: `none`, or one of [`RefusalReason::as_str`].
+    /// The label in logs and metrics: `not_presented`, or one of [`RefusalReason::as_str`].
     pub fn label(&self) -> &'static str {
         match self {
-            Self::NotPresented => "none",
+            Self::NotPresented => "not_presented",
             Self::Refused { reason, .. } => reason.as_str(),
         }
     }

@@ -2,11 +2,11 @@
 //!
 //! Both planes listen through this module, so both have the same limits.
 
+pub mod authority;
 pub mod client_ip;
 pub mod connection;
 pub mod forwarded;
 pub mod listener;
-pub mod server;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -19,7 +19,7 @@ use hyper::body::Incoming;
 
 use crate::access::Permit;
 use crate::addr::{ClientIp, PeerAddr};
-use crate::identity::{Principal, SchemeKind};
+use crate::identity::Principal;
 use crate::net::connection::{Connection, RequestGuard};
 use crate::net::{ConnectionLimits, client_ip};
 use crate::proxy::body::{Measured, ResponseBody};
@@ -139,7 +139,7 @@ pub struct Exchange {
     client: Option<ClientIp>,
     route: Option<usize>,
     decision: Decision,
-    principal: Option<(SchemeKind, Principal)>,
+    principal: Option<Principal>,
     permit: Option<Admitted>,
     upstream: Option<UpstreamName>,
     upstream_status: Option<StatusCode>,
@@ -224,8 +224,8 @@ impl Exchange {
     }
 
     /// Who sent it.
-    pub fn set_principal(&mut self, scheme: SchemeKind, principal: Principal) {
-        self.principal = Some((scheme, principal));
+    pub fn set_principal(&mut self, principal: Principal) {
+        self.principal = Some(principal);
     }
 
     /// It may pass.
@@ -295,9 +295,9 @@ impl Exchange {
                 .and_then(|index| self.edge.routes.get(index))
                 .map(|route| Arc::clone(&route.name)),
             decision: self.decision,
-            scheme: self.principal.map(|(scheme, _)| scheme.as_str()),
-            principal: self.principal.map(|(_, principal)| principal.credential),
-            org: self.principal.map(|(_, principal)| principal.org),
+            scheme: self.principal.map(|principal| principal.scheme.as_str()),
+            principal: self.principal.map(|principal| principal.credential),
+            org: self.principal.map(|principal| principal.org),
             entry: self.permit.and_then(|permit| permit.entry),
             named_entry: self.permit.and_then(|permit| permit.named_entry),
             upstream: self.upstream.as_ref().map(|name| Arc::clone(&name.0)),

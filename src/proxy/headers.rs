@@ -28,8 +28,8 @@ pub use forwarding::Forwarding;
 
 use crate::addr::Prefix;
 use crate::id::{CredentialId, OrgId};
+use crate::net::authority::set_host;
 use crate::net::client_ip::AddressHeader;
-use crate::proxy::authority::set_host;
 use forwarding::put;
 use known::{Class, known, reads_as};
 

@@ -10,7 +10,6 @@
 //!
 //! Not here: changes (`control`), sockets (`net`), threads (`worker`).
 
-pub mod authority;
 pub mod body;
 pub mod edge;
 mod forward;
@@ -34,7 +33,8 @@ use hyper::body::Incoming;
 
 use crate::access::{Admission, EmptyList, admit};
 use crate::addr::ClientIp;
-use crate::identity::{Authenticator, Credentials, Presented, Principal};
+use crate::identity::{self, Authenticator, Credentials, Presented, Principal};
+use crate::net::authority::authority;
 use crate::net::client_ip;
 use crate::proxy::body::ResponseBody;
 use crate::proxy::edge::{Exchange, Inbound};
@@ -106,7 +106,7 @@ impl Proxy {
         check_form(&parts, inbound.limits.headers)?;
         let client = inbound.client_ip.resolve(inbound.peer, &parts.headers)?;
         exchange.set_client(client.ip);
-        let authority = authority::authority(&parts).map_err(TargetError::from)?;
+        let authority = authority(&parts).map_err(TargetError::from)?;
         let route = self.routes.find(&authority, parts.uri.path())?;
         exchange.set_route(route);
         let passed = self.judge(route, &parts, client.ip, exchange)?;
@@ -147,23 +147,23 @@ impl Proxy {
         credentials: &Credentials,
         exchange: &mut Exchange,
     ) -> Result<Option<Principal>, Rejection> {
-        let [first, ..] = route.schemes() else { return Ok(None) };
+        if route.schemes().is_empty() {
+            return Ok(None);
+        }
         let now = exchange.time();
         let target = raw_target(parts);
         let presented =
             Presented { method: &parts.method, target: &target, headers: &parts.headers };
-        match self.authenticator.authenticate(route.schemes(), &presented, credentials, now) {
-            Ok(principal) => {
-                self.metrics.auth(first.as_str(), "verified");
-                exchange.set_principal(*first, principal);
-                Ok(Some(principal))
-            }
-            Err(refusal) => {
-                self.metrics.auth(refusal.scheme().unwrap_or(*first).as_str(), refusal.label());
-                let challenges = self.authenticator.challenges(route.schemes(), &refusal, now);
-                Err(Rejection::Identity { refusal, challenges })
-            }
-        }
+        let outcome =
+            self.authenticator.authenticate(route.schemes(), &presented, credentials, now);
+        let (scheme, label) = identity::labels(route.schemes(), &outcome);
+        self.metrics.auth(scheme, label);
+        let principal = outcome.map_err(|refusal| {
+            let challenges = self.authenticator.challenges(route.schemes(), &refusal, now);
+            Rejection::Identity { refusal, challenges }
+        })?;
+        exchange.set_principal(principal);
+        Ok(Some(principal))
     }
 
     /// Lets go of a snapshot that was replaced while no request came; called on the worker's tick.
@@ -190,12 +190,10 @@ fn check_form(parts: &Parts, limit: usize) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// What an empty list means to the principal's organization. An organization that is gone requires lists: closed by default.
+/// What an empty list means to the principal's organization. One that is gone requires lists: closed by default.
 fn empty_list(credentials: &Credentials, principal: &Principal) -> EmptyList {
-    match credentials.organization(principal.org) {
-        Some(organization) if !organization.access_list_required => EmptyList::AdmitsAnybody,
-        _ => EmptyList::AdmitsNobody,
-    }
+    let organization = credentials.organization(principal.org);
+    EmptyList::of(organization.is_none_or(|organization| organization.access_list_required))
 }
 
 /// The request target as the client sent it, which a digest covers. On HTTP/2 that is `:path`.

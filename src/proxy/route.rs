@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use crate::access::ListName;
 use crate::id::OrgId;
 use crate::identity::{Principal, Role, SchemeKind};
-use crate::proxy::authority::{Authority, AuthorityError, Host, HostKey};
+use crate::net::authority::{Authority, AuthorityError, Host, HostKey};
 use crate::proxy::path::{self, PathError, PathForms, Readings};
 use crate::proxy::upstream::UpstreamName;
 

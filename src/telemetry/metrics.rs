@@ -41,8 +41,8 @@ mod label;
 mod request;
 
 use prometheus::{
-    Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 pub use connection::{ListenerMetrics, UpstreamMetrics};
@@ -51,6 +51,7 @@ pub use label::{
     AUTH_OUTCOMES, AUTH_SCHEMES, CloseReason, ConnectOutcome, Decision, RefusedReason,
     UpstreamFailure, Verb,
 };
+pub use prometheus::Error as MetricsError;
 pub use request::RouteMetrics;
 
 use connection::{ListenerFamilies, UpstreamFamilies};
@@ -77,7 +78,7 @@ impl Metrics {
     ///
     /// # Errors
     /// Two metrics share a name, or a name is malformed: a mistake in this module, which every start and every test shows.
-    pub fn new() -> Result<Self, Error> {
+    pub fn new() -> Result<Self, MetricsError> {
         let families = Registrar(Registry::new());
         families.process()?;
         families.build_info()?;
@@ -147,28 +148,38 @@ impl std::fmt::Debug for Metrics {
 struct Registrar(Registry);
 
 impl Registrar {
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, Error> {
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
         self.keep(IntCounter::new(name, help)?)
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Error> {
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, MetricsError> {
         self.keep(IntCounterVec::new(Opts::new(name, help), labels)?)
     }
 
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, Error> {
+    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
         self.keep(IntGauge::new(name, help)?)
     }
 
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, MetricsError> {
         self.keep(IntGaugeVec::new(Opts::new(name, help), labels)?)
     }
 
-    fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, Error> {
+    fn histograms(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<HistogramVec, MetricsError> {
         let options = HistogramOpts::new(name, help).buckets(REQUEST_BUCKETS.to_vec());
         self.keep(HistogramVec::new(options, labels)?)
     }
 
-    fn publish_duration(&self) -> Result<Histogram, Error> {
+    fn publish_duration(&self) -> Result<Histogram, MetricsError> {
         let options = HistogramOpts::new(
             "portcullis_publish_duration_seconds",
             "Time from a committed change to the snapshot that has it.",
@@ -176,7 +187,7 @@ impl Registrar {
         self.keep(Histogram::with_opts(options.buckets(PUBLISH_BUCKETS.to_vec()))?)
     }
 
-    fn build_info(&self) -> Result<(), Error> {
+    fn build_info(&self) -> Result<(), MetricsError> {
         let help = "Always 1; the label says which build is running.";
         let info = self.gauges("portcullis_build_info", help, &["version"])?;
         info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
@@ -184,19 +195,19 @@ impl Registrar {
     }
 
     #[cfg(target_os = "linux")]
-    fn process(&self) -> Result<(), Error> {
+    fn process(&self) -> Result<(), MetricsError> {
         self.0.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn process(&self) -> Result<(), Error> {
+    fn process(&self) -> Result<(), MetricsError> {
         Ok(())
     }
 
     fn keep<C: prometheus::core::Collector + Clone + 'static>(
         &self,
         metric: C,
-    ) -> Result<C, Error> {
+    ) -> Result<C, MetricsError> {
         self.0.register(Box::new(metric.clone()))?;
         Ok(metric)
     }

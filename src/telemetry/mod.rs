@@ -6,7 +6,6 @@
 //!
 //! Not here: what is worth telling (each part knows), how `/metrics` is served (`admin`).
 
-pub mod endpoints;
 pub mod log;
 pub mod metrics;
 mod operator;

@@ -26,6 +26,7 @@ fn authenticator_with(settings: Settings, key: u8) -> Authenticator {
 
 fn principal() -> Principal {
     Principal {
+        scheme: SchemeKind::Digest,
         credential: CredentialId(ObjectId::from_bytes([1; 12])),
         org: OrgId(ObjectId::from_bytes([2; 12])),
         roles: [Role::Owner].into_iter().collect(),
@@ -442,7 +443,7 @@ fn refusals_have_labels_of_a_closed_set() {
         assert_eq!(refusal.scheme(), Some(SchemeKind::Digest));
         assert_eq!(refusal.to_string(), format!("digest credential refused: {}", labels[index]));
     }
-    assert_eq!(Refusal::NotPresented.label(), "none");
+    assert_eq!(Refusal::NotPresented.label(), "not_presented");
     assert_eq!(Refusal::NotPresented.scheme(), None);
     assert!(!Refusal::NotPresented.is_stale());
 }

@@ -193,6 +193,7 @@ fn dots_that_are_let_through_still_do_not_lead_out_of_the_only_route() {
 fn a_route_serves_its_organizations_and_roles_only() {
     let org = |n| OrgId(ObjectId::from_bytes([n; 12]));
     let principal = |n, role| Principal {
+        scheme: SchemeKind::Digest,
         credential: CredentialId(ObjectId::from_bytes([9; 12])),
         org: org(n),
         roles: Roles::from_iter([role]),

@@ -17,10 +17,10 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tower::ServiceExt;
 
-use super::ConnectionLimits;
-use super::connection::{self, CoarseClock, Connections, http_builder};
-use super::listener::{Slot, Slots, accept};
 use crate::addr::PeerAddr;
+use crate::net::ConnectionLimits;
+use crate::net::connection::{self, CoarseClock, Connections, http_builder};
+use crate::net::listener::{Slot, Slots, accept};
 
 /// Serves `router` on `sockets` until `stop` becomes true, then lets requests in flight finish within `drain`.
 pub async fn serve(

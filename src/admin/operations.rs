@@ -13,7 +13,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use super::metrics::{self, Metrics};
+use crate::telemetry::metrics::{self, Metrics};
 
 /// Whether requests should be sent here.
 #[derive(Debug, Default)]

@@ -70,7 +70,7 @@ impl<'a> Authority<'a> {
     }
 
     /// The host in the one spelling that tables are keyed by: lower case, IPv6 in its shortest form.
-    pub(super) fn key<'b>(&self, buffer: &'b mut HostKey) -> &'b str {
+    pub(crate) fn key<'b>(&self, buffer: &'b mut HostKey) -> &'b str {
         let length = match self.host {
             Host::Name(name) => {
                 let key = &mut buffer.0[..name.len()];
@@ -99,10 +99,10 @@ impl<'a> Authority<'a> {
 }
 
 /// Room for [`Authority::key`].
-pub(super) struct HostKey([u8; MAX_HOST_BYTES]);
+pub(crate) struct HostKey([u8; MAX_HOST_BYTES]);
 
 impl HostKey {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self([0; MAX_HOST_BYTES])
     }
 }
