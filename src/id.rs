@@ -20,6 +20,16 @@ impl ObjectId {
         Self(bytes)
     }
 
+    /// The 24 digits, as ASCII.
+    pub fn to_hex(self) -> [u8; 24] {
+        let mut text = [0_u8; 24];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = HEX[usize::from(byte >> 4)];
+            pair[1] = HEX[usize::from(byte & 0x0f)];
+        }
+        text
+    }
+
     /// The twelve bytes.
     pub const fn as_bytes(&self) -> &[u8; 12] {
         &self.0
@@ -28,12 +38,7 @@ impl ObjectId {
 
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0_u8; 24];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = HEX[usize::from(byte >> 4)];
-            pair[1] = HEX[usize::from(byte & 0x0f)];
-        }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        f.write_str(std::str::from_utf8(&self.to_hex()).unwrap_or_default())
     }
 }
 

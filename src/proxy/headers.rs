@@ -18,16 +18,13 @@
 mod forwarding;
 mod known;
 
-use std::fmt;
-use std::io::{self, Write as _};
-
 use http::header::{CONNECTION, COOKIE, HeaderName, HeaderValue, TE, UPGRADE, VIA};
 use http::{HeaderMap, Uri, Version};
 
 pub use forwarding::Forwarding;
 
 use crate::addr::Prefix;
-use crate::id::{CredentialId, OrgId};
+use crate::id::{CredentialId, ObjectId, OrgId};
 use crate::net::authority::set_host;
 use crate::net::client_ip::AddressHeader;
 use forwarding::put;
@@ -203,18 +200,17 @@ fn join_cookies(headers: &mut HeaderMap, scratch: &mut Vec<u8>) {
             out.extend_from_slice(if at == 0 { b"" } else { b"; " });
             out.extend_from_slice(line.as_bytes());
         }
-        Ok(())
     });
     put(headers, COOKIE, joined);
 }
 
 fn set_identity(headers: &mut HeaderMap, identity: &Identity, scratch: &mut Vec<u8>) {
-    let mut set = |name, value: Option<&dyn fmt::Display>| {
-        put(headers, name, value.and_then(|v| write_value(scratch, |out| write!(out, "{v}"))));
-    };
-    set(X_PORTCULLIS_ORG, identity.org.as_ref().map(|org| org as _));
-    set(X_PORTCULLIS_PRINCIPAL, identity.principal.as_ref().map(|principal| principal as _));
-    set(X_PORTCULLIS_ENTRY, identity.entry.as_ref().map(|entry| entry as _));
+    let mut set = |name, value| put(headers, name, value);
+    let id = |id: ObjectId| HeaderValue::from_bytes(&id.to_hex()).ok();
+    set(X_PORTCULLIS_ORG, identity.org.and_then(|org| id(org.0)));
+    set(X_PORTCULLIS_PRINCIPAL, identity.principal.and_then(|principal| id(principal.0)));
+    let entry = identity.entry.and_then(|entry| write_value(scratch, |out| entry.write_to(out)));
+    set(X_PORTCULLIS_ENTRY, entry);
 }
 
 /// Adds us to `Via`, with the version that the message came by (RFC 9110 section 7.6.3).
@@ -238,12 +234,9 @@ fn list(line: &[u8]) -> impl Iterator<Item = &str> {
 }
 
 /// A value written through `scratch`, which keeps its room for the next one. `None` if it can't be a value.
-fn write_value(
-    scratch: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
-) -> Option<HeaderValue> {
+fn write_value(scratch: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Option<HeaderValue> {
     scratch.clear();
-    write(scratch).ok()?;
+    write(scratch);
     HeaderValue::from_bytes(scratch).ok()
 }
 

@@ -8,9 +8,6 @@
 //! `X-Forwarded-Proto` and `-Host` are kept from a trusted peer; where it speaks `Forwarded`, they are what its own
 //! element says, since such a peer does not guard the `X-Forwarded-*` that a client sends.
 
-use std::io::Write as _;
-use std::net::IpAddr;
-
 use http::header::{FORWARDED, HOST, HeaderName, HeaderValue};
 use http::uri::Scheme;
 use http::{HeaderMap, Version};
@@ -71,7 +68,7 @@ pub(super) fn set(headers: &mut HeaderMap, forwarding: &Forwarding<'_>, scratch:
     let x_forwarded_for = x_forwarded_for(headers, forwarding, scratch);
     let forwarded = forwarded(headers, forwarding, &told, &own, scratch);
     if let AddressHeader::Single(name) = forwarding.address_header {
-        let client = write_value(scratch, |out| write!(out, "{}", forwarding.client.ip));
+        let client = write_value(scratch, |out| forwarding.client.ip.write_to(out));
         put(headers, name.clone(), client);
     }
     put(headers, X_FORWARDED_FOR, x_forwarded_for);
@@ -125,9 +122,10 @@ fn x_forwarded_for(
         if forwarding.extends(&X_FORWARDED_FOR) {
             write_addresses(out, headers);
         } else if let Some(client) = forwarding.client_before_peer() {
-            write!(out, "{client}, ")?;
+            client.write_to(out);
+            out.extend_from_slice(b", ");
         }
-        write!(out, "{}", forwarding.peer.ip())
+        forwarding.peer.ip().write_to(out);
     })
 }
 
@@ -142,7 +140,7 @@ fn forwarded(
         if forwarding.extends(&FORWARDED) {
             write_elements(out, headers);
         } else if let Some(client) = forwarding.client_before_peer() {
-            write_element(out, client, told)?;
+            write_element(out, client, told);
             out.extend_from_slice(b", ");
         }
         write_element(out, forwarding.peer.ip(), own)
@@ -170,11 +168,12 @@ fn write_elements(out: &mut Vec<u8>, headers: &HeaderMap) {
 }
 
 /// `for=…;host=…;proto=…`, RFC 7239 section 4. A value that no quotes can hold as it is, is left out.
-fn write_element(out: &mut Vec<u8>, node: ClientIp, told: &Told) -> std::io::Result<()> {
-    match node.as_ip() {
-        IpAddr::V4(v4) => write!(out, "for={v4}")?,
-        IpAddr::V6(v6) => write!(out, "for=\"[{v6}]\"")?, // Brackets and colons need the quotes, section 6.
-    }
+fn write_element(out: &mut Vec<u8>, node: ClientIp, told: &Told) {
+    // Brackets and colons need the quotes, section 6.
+    let (before, after) = if node.as_ip().is_ipv4() { ("for=", "") } else { ("for=\"[", "]\"") };
+    out.extend_from_slice(before.as_bytes());
+    node.write_to(out);
+    out.extend_from_slice(after.as_bytes());
     for (name, value) in [(";host=", &told.host), (";proto=", &told.proto)] {
         let Some(value) = value.as_ref().map(HeaderValue::as_bytes) else { continue };
         let quotable = |b: &u8| (b' '..=b'~').contains(b) && !b"\"\\".contains(b);
@@ -188,7 +187,6 @@ fn write_element(out: &mut Vec<u8>, node: ClientIp, told: &Told) -> std::io::Res
             out.push(b'"');
         }
     }
-    Ok(())
 }
 
 /// The line of a header that has one: where there are several, it is not known which the peer wrote.
