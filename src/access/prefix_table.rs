@@ -139,8 +139,9 @@ fn network(prefix: Prefix) -> Option<IpNetwork> {
     IpNetwork::new(prefix.network(), prefix.length()).ok()
 }
 
-/// Entries up to which a table is scanned. Measured 2026-11 on one x86-64 core: a scan of 32 IPv4 entries
-/// takes 80 ns, the trie 90 ns at any size up to 1,000; an empty trie alone takes 6 KB.
+/// Entries up to which a table is scanned. Measured in November 2026 on one x86-64 core, a hit: a scan of 32
+/// takes 18 ns for IPv4 and 40 ns for IPv6, the trie of 200 takes 73 ns and 205 ns; and a trie takes 6 KB
+/// before its first entry, while there may be 100,000 lists of a few entries.
 const SCANNED: usize = 32;
 
 /// No entry: what stands in [`Trie::wider`] where none is wider.
