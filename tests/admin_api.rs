@@ -3,8 +3,11 @@
 //! Each module is a part of the contract; a case's label says which row of it the case is.
 
 mod callers;
+mod entries;
+mod input;
 mod media_types;
 mod order;
+mod paths;
 mod query;
 mod routes;
 
