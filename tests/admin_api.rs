@@ -2,9 +2,11 @@
 //!
 //! Each module is a part of the contract; a case's label says which row of it the case is.
 
+mod bodies;
 mod callers;
 mod entries;
 mod input;
+mod keys;
 mod media_types;
 mod order;
 mod paths;
