@@ -1,5 +1,7 @@
 //! Bodies that are none: each is refused cleanly, nothing changes, and the process lives.
 
+use portcullis::identity::Role;
+
 use super::*;
 use crate::harness::client::authorization;
 
@@ -23,10 +25,20 @@ fn unchanged(gateway: &Gateway) {
 
 /// A connection that has a nonce, and the head of a call with these lines, up to the body.
 fn begun(gateway: &Gateway, method: &str, target: &str, lines: &[&str]) -> (Client, String) {
+    begun_by(gateway, &gateway.owner, method, target, lines)
+}
+
+fn begun_by(
+    gateway: &Gateway,
+    credential: &Credential,
+    method: &str,
+    target: &str,
+    lines: &[&str],
+) -> (Client, String) {
     let target = filled(gateway, target);
     let mut client = Client::connect(gateway.admin());
     let challenge = client.get(&target).header("www-authenticate").unwrap().to_owned();
-    let line = authorization(&gateway.owner, &challenge, method, &target, 1);
+    let line = authorization(credential, &challenge, method, &target, 1);
     let head = format!(
         "{method} {target} HTTP/1.1\r\nHost: {}\r\nAccept: {VERSION}\r\n{line}\r\n{}\r\n\r\n",
         gateway.admin(),
@@ -128,6 +140,19 @@ fn a_body_of_one_mebibyte_is_read_and_one_byte_more_is_refused() {
 }
 
 #[test]
+fn who_sends_all_of_a_body_that_is_too_large_still_reads_why_it_was_refused() {
+    let gateway = gateway();
+    for bytes in [LIMIT + 1, 4 * LIMIT, 16 * LIMIT] {
+        let length = format!("Content-Length: {bytes}");
+        let (mut client, head) = begun(&gateway, "POST", &list_of("{key}"), &[&length]);
+        client.send(head);
+        client.send_as_far_as_it_goes(&vec![b' '; bytes]);
+        refused(&client.read_answer(), 413, "PAYLOAD_TOO_LARGE", &length);
+    }
+    unchanged(&gateway);
+}
+
+#[test]
 fn the_limit_of_a_body_is_the_config_s() {
     let gateway =
         gateway_with(Options { admin: "body_limit = \"1KiB\"".into(), ..Options::default() });
@@ -195,4 +220,28 @@ fn who_expects_to_be_told_to_continue_is_told() {
     assert_eq!(client.read_head().0, 100);
     client.send(body);
     assert_eq!(accepted(&client.read_answer(), "after the 100")["totalCount"], 2);
+}
+
+#[test]
+fn who_loses_an_entry_a_role_or_the_key_while_sending_a_body_changes_nothing() {
+    let gateway = gateway();
+    let body = r#"[{"cidrBlock":"0.0.0.0/0"}]"#;
+    let length = format!("Content-Length: {}", body.len());
+    for (row, method, path, change, status, code) in [
+        ("an entry", "DELETE", "/accessList/127.0.0.1", "", 403, "IP_ADDRESS_NOT_ON_ACCESS_LIST"),
+        ("a role", "PATCH", "", r#"{"roles":["ORG_MEMBER"]}"#, 403, "USER_UNAUTHORIZED"),
+        ("the key", "DELETE", "", "", 403, "USER_UNAUTHORIZED"),
+    ] {
+        let (id, slow) = gateway.new_key(&[Role::Owner], &["127.0.0.1", "10.0.0.0/8"]);
+        let lines = [length.as_str(), "Expect: 100-continue"];
+        let (mut client, head) = begun_by(&gateway, &slow, "POST", &list_of("{key}"), &lines);
+        client.send(head);
+        assert_eq!(client.read_head().0, 100, "{row}: it has passed the checks that come before");
+        let key = format!("{V2}/orgs/{{org}}/apiKeys/{id}{path}");
+        let taken = call(&gateway, method, &key).body(change).send();
+        assert!(matches!(taken.status, 200 | 204), "{row}: {}", taken.text());
+        client.send(body);
+        refused(&client.read_answer(), status, code, row);
+        assert_eq!(stored(&gateway, &list_of("{key}")), ["127.0.0.1/32"], "{row}");
+    }
 }

@@ -86,6 +86,34 @@ fn an_organization_that_requires_lists_refuses_a_credential_with_an_empty_one() 
     accepted(&orgs(&gateway).by(&fresh).send(), "another credential has added the first entry");
 }
 
+/// Nothing of the API changes this setting yet; it is stored with the organization.
+fn requires_no_lists(gateway: &mut Gateway) {
+    let database = rusqlite::Connection::open(gateway.database()).unwrap();
+    let changed = database.execute("UPDATE organization SET access_list_required = 0", []);
+    assert_eq!(changed.unwrap(), 1);
+    gateway.restart();
+}
+
+#[test]
+fn an_organization_that_requires_no_lists_lets_an_empty_one_in_from_anywhere() {
+    let mut gateway = gateway();
+    let (key, fresh) = gateway.new_key(&[Role::Owner], &[]);
+    requires_no_lists(&mut gateway);
+    let list = list_of(&key);
+    for address in ["127.0.0.1", "127.0.0.2"] {
+        accepted(&orgs(&gateway).by(&fresh).from(address).send(), address);
+    }
+    let answer = orgs(&gateway).from("127.0.0.2").send();
+    refused(&answer, 403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", "a list that is not empty still counts");
+
+    // The first entry locks its author out; the answer still goes out.
+    let post = call(&gateway, "POST", &list).by(&fresh).body(r#"[{"ipAddress":"127.0.0.3"}]"#);
+    assert_eq!(ranges(&accepted(&post.send(), "the first entry")), ["127.0.0.3/32"]);
+    let answer = orgs(&gateway).by(&fresh).send();
+    refused(&answer, 403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", "from then on");
+    accepted(&orgs(&gateway).by(&fresh).from("127.0.0.3").send(), "from the entry");
+}
+
 #[test]
 fn an_address_on_no_entry_is_refused_and_named() {
     let gateway = gateway();

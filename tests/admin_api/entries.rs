@@ -187,3 +187,18 @@ fn a_list_holds_two_hundred_entries_and_not_one_more() {
     let page = accepted(&post(&json!([{ "ipAddress": "10.0.0.1" }])), "one makes room for one");
     assert_eq!(page["totalCount"], 200);
 }
+
+#[test]
+fn the_limit_of_a_list_is_the_config_s() {
+    let gateway = gateway_with(Options {
+        more: "[limits]\nentries_per_list = 250".into(),
+        ..Options::default()
+    });
+    let (key, _) = gateway.new_key(&[Role::Member], &[]);
+    let list = list_of(&key);
+    let page = add(&gateway, &format!("{list}?itemsPerPage=500"), &many(250));
+    assert_eq!((ranges(&page).len(), &page["totalCount"]), (250, &json!(250)));
+    let one_more = call(&gateway, "POST", &list).body(r#"[{"ipAddress":"10.0.0.1"}]"#).send();
+    let problem = refused(&one_more, 400, "VALIDATION_ERROR", "one more");
+    assert_eq!(problem["parameters"], json!([250]));
+}
