@@ -126,6 +126,21 @@ fn links_lead_through_the_pages_and_back_again() {
 }
 
 #[test]
+fn a_page_that_ends_with_the_list_is_the_last() {
+    let (gateway, list) = with_list(&FIVE[..4]);
+    for (query, has_next) in [
+        ("itemsPerPage=4", false),
+        ("itemsPerPage=2&pageNum=2", false),
+        ("itemsPerPage=1&pageNum=4", false),
+        ("itemsPerPage=3", true),
+        ("itemsPerPage=1&pageNum=3", true),
+    ] {
+        let page = accepted(&call(&gateway, "GET", &format!("{list}?{query}")).send(), query);
+        assert_eq!(link(&page, "next").is_some(), has_next, "{query}");
+    }
+}
+
+#[test]
 fn links_keep_the_prefix_the_name_of_the_list_and_the_form() {
     let (gateway, list) = with_list(&FIVE);
     let list = filled(&gateway, &list);
