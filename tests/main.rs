@@ -11,6 +11,7 @@
 
 mod harness;
 
+mod admin_api;
 mod configuration;
 mod forwarding;
 mod requests;

@@ -1,0 +1,262 @@
+//! Bodies that are none: each is refused cleanly, nothing changes, and the process lives.
+
+use portcullis::identity::Role;
+
+use super::*;
+use crate::harness::client::authorization;
+
+/// Calls with a body: a list, the keys, a key.
+const TARGETS: [(&str, &str); 3] = [
+    ("POST", "/api/atlas/v2/orgs/{org}/apiKeys/{key}/accessList"),
+    ("POST", "/api/atlas/v2/orgs/{org}/apiKeys"),
+    ("PATCH", "/api/atlas/v2/orgs/{org}/apiKeys/{key}"),
+];
+
+/// Bytes of the largest body. Source: contract, section 5.
+const LIMIT: usize = 1 << 20;
+
+/// What a refused change must leave as it was.
+#[track_caller]
+fn unchanged(gateway: &Gateway) {
+    assert_eq!(stored(gateway, &list_of("{key}")), ["127.0.0.1/32"]);
+    let keys = call(gateway, "GET", &format!("{V2}/orgs/{{org}}/apiKeys")).send().json();
+    assert_eq!((&keys["totalCount"], &keys["results"][0]["desc"]), (&json!(1), &json!("owner")));
+}
+
+/// A connection that has a nonce, and the head of a call with these lines, up to the body.
+fn begun(gateway: &Gateway, method: &str, target: &str, lines: &[&str]) -> (Client, String) {
+    begun_by(gateway, &gateway.owner, method, target, lines)
+}
+
+fn begun_by(
+    gateway: &Gateway,
+    credential: &Credential,
+    method: &str,
+    target: &str,
+    lines: &[&str],
+) -> (Client, String) {
+    let target = filled(gateway, target);
+    let mut client = Client::connect(gateway.admin());
+    let challenge = client.get(&target).header("www-authenticate").unwrap().to_owned();
+    let line = authorization(credential, &challenge, method, &target, 1);
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nHost: {}\r\nAccept: {VERSION}\r\n{line}\r\n{}\r\n\r\n",
+        gateway.admin(),
+        lines.join("\r\n"),
+    );
+    (client, head)
+}
+
+#[test]
+fn a_body_that_is_no_json_is_refused() {
+    let gateway = gateway();
+    let deep = |open: &str, close: &str| [open.repeat(100_000), close.repeat(100_000)].concat();
+    for (row, body) in [
+        ("nothing", Vec::new()),
+        ("spaces", b"  \n".to_vec()),
+        ("half a document", b"[{\"ipAddress\":\"203.0.113".to_vec()),
+        ("two documents", b"[] []".to_vec()),
+        ("something behind it", b"[]x".to_vec()),
+        ("a final comma", b"[{\"ipAddress\":\"203.0.113.10\"},]".to_vec()),
+        ("a comment", b"[] // none".to_vec()),
+        ("single quotes", b"[{'ipAddress':'203.0.113.10'}]".to_vec()),
+        ("no JSON number", b"[NaN]".to_vec()),
+        ("a number beyond any", b"[1e999]".to_vec()),
+        ("a form", b"ipAddress=203.0.113.10".to_vec()),
+        ("invalid UTF-8", b"[{\"ipAddress\":\"203.0.113.\xff\"}]".to_vec()),
+        ("invalid UTF-8: an overlong slash", b"[{\"cidrBlock\":\"10.0.0.0\xc0\xaf8\"}]".to_vec()),
+        ("half a surrogate pair", b"[{\"ipAddress\":\"\\ud800\"}]".to_vec()),
+        ("UTF-16", "[]".encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("a byte order mark", b"\xef\xbb\xbf[]".to_vec()),
+        ("a NUL byte", b"[]\0".to_vec()),
+        ("a NUL byte in a text", b"[{\"ipAddress\":\"203.0.113.10\0\"}]".to_vec()),
+        ("NUL bytes alone", vec![0; 64]),
+        ("deep nesting of arrays", deep("[", "]").into_bytes()),
+        ("deep nesting of objects", deep("{\"a\":", "}").into_bytes()),
+    ] {
+        for (method, target) in TARGETS {
+            let answer = call(&gateway, method, target).body(&body).send();
+            let problem =
+                refused(&answer, 400, "MALFORMED_JSON", &format!("{row}: {method} {target}"));
+            tells(&problem, &["no JSON"], row);
+            assert!(answer.body.len() < 1_000, "{row}: the body is not repeated");
+        }
+    }
+    unchanged(&gateway);
+}
+
+#[test]
+fn a_member_given_twice_is_ambiguous() {
+    let gateway = gateway();
+    for (row, body, name) in [
+        ("the same value", r#"[{"ipAddress":"10.0.0.1","ipAddress":"10.0.0.1"}]"#, "ipAddress"),
+        ("another value", r#"[{"cidrBlock":"10.0.0.0/8","cidrBlock":"0.0.0.0/0"}]"#, "cidrBlock"),
+        (
+            "spelled with an escape",
+            r#"[{"ipAddress":"10.0.0.1","ip\u0041ddress":"10.0.0.2"}]"#,
+            "ipAddress",
+        ),
+        ("in a place that is not used", r#"[{"x":{"a":1,"a":2}}]"#, "\"a\""),
+        (
+            "a role and then another",
+            r#"{"desc":"d","roles":["ORG_MEMBER"],"roles":["ORG_OWNER"]}"#,
+            "roles",
+        ),
+    ] {
+        for (method, target) in TARGETS {
+            let answer = call(&gateway, method, target).body(body).send();
+            tells(&refused(&answer, 400, "INVALID_JSON", row), &[name, "twice"], row);
+        }
+    }
+    unchanged(&gateway);
+}
+
+#[test]
+fn a_body_of_one_mebibyte_is_read_and_one_byte_more_is_refused() {
+    let gateway = gateway();
+    let body = |bytes: usize| format!("[{}]", " ".repeat(bytes - 2));
+    let list = list_of("{key}");
+    let answer = call(&gateway, "POST", &list).body(body(LIMIT)).send();
+    assert_eq!(accepted(&answer, "1 MiB")["totalCount"], 1);
+
+    let too_large = |answer: &Answer, case: &str| {
+        let problem = refused(answer, 413, "PAYLOAD_TOO_LARGE", case);
+        assert_eq!(problem["parameters"], json!([LIMIT]), "{case}");
+        tells(&problem, &["1048576"], case);
+    };
+    for (method, target) in TARGETS {
+        let length = format!("Content-Length: {}", LIMIT + 1);
+        let (mut client, head) = begun(&gateway, method, target, &[&length]);
+        client.send(head);
+        too_large(&client.read_answer(), "by its length, before a byte of it is sent");
+
+        let (mut client, head) = begun(&gateway, method, target, &["Transfer-Encoding: chunked"]);
+        client.send(head);
+        let chunk = format!("{:x}\r\n{}\r\n0\r\n\r\n", LIMIT + 1, body(LIMIT + 1));
+        client.send_as_far_as_it_goes(chunk.as_bytes());
+        too_large(&client.read_answer(), "by its bytes, where no length is told");
+    }
+    unchanged(&gateway);
+}
+
+#[test]
+fn who_sends_all_of_a_body_that_is_too_large_still_reads_why_it_was_refused() {
+    let gateway = gateway();
+    for bytes in [LIMIT + 1, 4 * LIMIT, 16 * LIMIT] {
+        let length = format!("Content-Length: {bytes}");
+        let (mut client, head) = begun(&gateway, "POST", &list_of("{key}"), &[&length]);
+        client.send(head);
+        client.send_as_far_as_it_goes(&vec![b' '; bytes]);
+        refused(&client.read_answer(), 413, "PAYLOAD_TOO_LARGE", &length);
+    }
+    unchanged(&gateway);
+}
+
+#[test]
+fn the_limit_of_a_body_is_the_config_s() {
+    let gateway =
+        gateway_with(Options { admin: "body_limit = \"1KiB\"".into(), ..Options::default() });
+    let list = list_of("{key}");
+    let body = |bytes: usize| format!("[{}]", " ".repeat(bytes - 2));
+    accepted(&call(&gateway, "POST", &list).body(body(1024)).send(), "1 KiB");
+    let answer = call(&gateway, "POST", &list).body(body(1025)).send();
+    let problem = refused(&answer, 413, "PAYLOAD_TOO_LARGE", "one byte more");
+    assert_eq!(problem["parameters"], json!([1024]));
+}
+
+#[test]
+fn a_body_that_breaks_off_changes_nothing() {
+    let gateway = gateway();
+    let whole = br#"[{"cidrBlock":"0.0.0.0/0"}]"#;
+    for lines in [["Content-Length: 100"], ["Transfer-Encoding: chunked"]] {
+        let (mut client, head) = begun(&gateway, "POST", &list_of("{key}"), &lines);
+        client.send(head);
+        if lines[0].starts_with("Transfer") {
+            client.send(format!("{:x}\r\n", whole.len()));
+        }
+        // A whole document, and yet not the whole body.
+        client.send(whole);
+        client.finish_sending();
+        let line = client.read_line();
+        assert!(line.is_empty() || line.starts_with("HTTP/1.1 400 "), "{line}");
+        unchanged(&gateway);
+    }
+}
+
+#[test]
+fn a_body_comes_in_chunks_as_well() {
+    let gateway = gateway();
+    let lines = ["Transfer-Encoding: chunked", "Content-Type: application/json"];
+    let (mut client, head) = begun(&gateway, "POST", &list_of("{key}"), &lines);
+    client.send(head);
+    for part in ["[{\"ipAddr", "ess\":\"203.0.113.1", "0\"}]", ""] {
+        client.send(format!("{:x}\r\n{part}\r\n", part.len()));
+    }
+    let page = accepted(&client.read_answer(), "in chunks");
+    assert_eq!(ranges(&page), ["127.0.0.1/32", "203.0.113.10/32"]);
+}
+
+#[test]
+fn a_body_is_waited_for_only_when_its_sender_may_change_something() {
+    let gateway = gateway();
+    let mut client = Client::connect(gateway.admin());
+    let target = filled(&gateway, &list_of("{key}"));
+    client.send(format!(
+        "POST {target} HTTP/1.1\r\nHost: {}\r\nContent-Length: 1000000\r\n\r\n",
+        gateway.admin()
+    ));
+    // Not a byte of the body has been sent.
+    refused(&client.read_answer(), 401, "UNEXPECTED_ERROR", "no credential");
+}
+
+#[test]
+fn who_expects_to_be_told_to_continue_is_told() {
+    let gateway = gateway();
+    let body = r#"[{"ipAddress":"203.0.113.10"}]"#;
+    let length = format!("Content-Length: {}", body.len());
+    let lines = [length.as_str(), "Expect: 100-continue"];
+    let (mut client, head) = begun(&gateway, "POST", &list_of("{key}"), &lines);
+    client.send(head);
+    assert_eq!(client.read_head().0, 100);
+    client.send(body);
+    assert_eq!(accepted(&client.read_answer(), "after the 100")["totalCount"], 2);
+}
+
+#[test]
+fn who_loses_an_entry_a_role_or_the_key_while_sending_a_body_changes_nothing() {
+    let gateway = gateway();
+    let body = r#"[{"cidrBlock":"0.0.0.0/0"}]"#;
+    let length = format!("Content-Length: {}", body.len());
+    for (row, method, path, change, entries, code) in [
+        (
+            "an entry",
+            "DELETE",
+            "/accessList/127.0.0.1",
+            "",
+            &["127.0.0.1", "10.0.0.0/8"][..],
+            "IP_ADDRESS_NOT_ON_ACCESS_LIST",
+        ),
+        (
+            "the last entry",
+            "DELETE",
+            "/accessList/127.0.0.1",
+            "",
+            &["127.0.0.1"],
+            "ORG_REQUIRES_ACCESS_LIST",
+        ),
+        ("a role", "PATCH", "", r#"{"roles":["ORG_MEMBER"]}"#, &["127.0.0.1"], "USER_UNAUTHORIZED"),
+        ("the key", "DELETE", "", "", &["127.0.0.1"], "USER_UNAUTHORIZED"),
+    ] {
+        let (id, slow) = gateway.new_key(&[Role::Owner], entries);
+        let lines = [length.as_str(), "Expect: 100-continue"];
+        let (mut client, head) = begun_by(&gateway, &slow, "POST", &list_of("{key}"), &lines);
+        client.send(head);
+        assert_eq!(client.read_head().0, 100, "{row}: it has passed the checks that come before");
+        let key = format!("{V2}/orgs/{{org}}/apiKeys/{id}{path}");
+        let taken = call(&gateway, method, &key).body(change).send();
+        assert!(matches!(taken.status, 200 | 204), "{row}: {}", taken.text());
+        client.send(body);
+        refused(&client.read_answer(), 403, code, row);
+        assert_eq!(stored(&gateway, &list_of("{key}")), ["127.0.0.1/32"], "{row}");
+    }
+}
