@@ -11,8 +11,12 @@
 
 mod harness;
 
+mod authentication;
+mod client_address;
 mod configuration;
 mod forwarding;
+mod publication;
 mod requests;
+mod routing;
 mod store_contract;
 mod tidy;
