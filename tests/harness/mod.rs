@@ -8,6 +8,7 @@
 pub(crate) mod client;
 pub(crate) mod flag;
 pub(crate) mod gateway;
+pub(crate) mod http2;
 pub(crate) mod session;
 pub(crate) mod upstream;
 
