@@ -231,13 +231,16 @@ fn an_answer_covers_the_target_as_it_was_sent() {
 }
 
 #[test]
-fn an_absolute_target_is_signed_as_it_is_sent() {
-    let upstream = Upstream::echo();
-    let gateway = Gateway::start(upstream.address);
-    let target = format!("http://{}/a?b=1", gateway.proxy());
-    assert_eq!(gateway.client().digest(&gateway.owner, "GET", &target, &[], b"").text(), "/a?b=1");
-    let line = authorization(&gateway.owner, &challenged(&gateway)[0], "GET", "/a?b=1", 1);
-    assert_eq!(gateway.client().request("GET", &target, &[&line], b"").status, 401);
+fn an_absolute_target_is_signed_as_it_is_sent_on_both_planes() {
+    let gateway = Gateway::start(Upstream::echo().address);
+    for plane in [gateway.proxy(), gateway.admin()] {
+        let path = "/api/atlas/v1.0/orgs?pageNum=1";
+        let target = format!("http://{plane}{path}");
+        let mut client = Client::connect(plane);
+        assert_eq!(client.digest(&gateway.owner, "GET", &target, &[], b"").status, 200);
+        let line = authorization(&gateway.owner, &challenged(&gateway)[0], "GET", path, 1);
+        assert_eq!(client.request("GET", &target, &[&line], b"").status, 401);
+    }
 }
 
 /// An answer with what differs by its nature taken out: nonce, date and request id.
