@@ -8,7 +8,7 @@
 //! | yes | empty | anywhere is refused: [`Denial::ListRequired`] |
 //! | either | not empty | passes by the longest live prefix that holds the address, else [`Denial::NotListed`] |
 //!
-//! [`admit`] is on every request's way: it takes no lock, does no I/O and allocates nothing.
+//! [`admit()`] is on every request's way: it takes no lock, does no I/O and allocates nothing.
 //!
 //! Invariants
 //! - Only this module makes a [`Permit`].
