@@ -181,7 +181,7 @@ impl Serving {
                 let (edge, inbound) = (Rc::clone(&edge), Rc::clone(&inbound));
                 async move { edge.serve(inbound, request).await }
             });
-            slots.closed(serve(&http, stream, &connection, service).await);
+            serve(&http, stream, &connection, &slots, service).await;
         });
     }
 }

@@ -12,8 +12,15 @@
 mod harness;
 
 mod admin_api;
+mod authentication;
+mod client_address;
 mod configuration;
 mod forwarding;
+mod http2;
+mod metrics;
+mod publication;
 mod requests;
+mod routing;
 mod store_contract;
 mod tidy;
+mod usage;

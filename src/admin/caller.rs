@@ -13,6 +13,7 @@ use crate::access::{Admission, Denial, EmptyList, Permit, admit};
 use crate::addr::{ClientIp, PeerAddr};
 use crate::id::OrgId;
 use crate::identity::{self, Organization, Presented, Principal, Role, SchemeKind};
+use crate::net::target::raw_target;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 
@@ -54,8 +55,8 @@ impl Caller {
         snapshot: &Snapshot,
         now: Timestamp,
     ) -> Result<Self, Rejection> {
-        let target = head.uri.path_and_query().map_or("", |target| target.as_str());
-        let presented = Presented { method: &head.method, target, headers: &head.headers };
+        let target = raw_target(head);
+        let presented = Presented { method: &head.method, target: &target, headers: &head.headers };
         let principal = identify(state, &presented, snapshot, now)?;
         let organization = snapshot.credentials.organization(principal.org);
         let organization =

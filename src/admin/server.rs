@@ -89,7 +89,7 @@ impl Serving {
                     response
                 }
             });
-            slots.closed(connection::serve(&http, stream, &connection, service).await);
+            connection::serve(&http, stream, &connection, &slots, service).await;
         });
     }
 }

@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::ConnectionLimits;
-use super::listener::Slot;
+use super::listener::{Slot, Slots};
 use crate::telemetry::metrics::CloseReason;
 
 /// Milliseconds since some start, told to within a tick. Starts at one, so that zero can mean "never".
@@ -319,14 +319,14 @@ pub fn http_builder<E>(executor: E, limits: &ConnectionLimits) -> auto::Builder<
     builder
 }
 
-/// Serves a connection until it ends by itself, by a deadline or by a drain.
+/// Serves a connection until it ends by itself, by a deadline or by a drain, and counts which it was.
 pub async fn serve<S, B, E>(
     builder: &auto::Builder<E>,
     stream: WatchedStream,
     connection: &Connection,
+    slots: &Slots,
     service: S,
-) -> CloseReason
-where
+) where
     S: hyper::service::Service<http::Request<hyper::body::Incoming>, Response = http::Response<B>>,
     S::Future: 'static,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -336,7 +336,7 @@ where
 {
     let mut http = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let mut told_to_drain = false;
-    poll_fn(|cx| {
+    let ended = poll_fn(|cx| {
         connection.waker.register(cx.waker());
         if connection.ended.load(Relaxed) != OPEN {
             return Poll::Ready(reason(connection));
@@ -354,7 +354,9 @@ where
             },
         })
     })
-    .await
+    .await;
+    // While the stream is still open: whoever sees it closed finds it counted.
+    slots.closed(ended);
 }
 
 fn reason(connection: &Connection) -> CloseReason {

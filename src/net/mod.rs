@@ -7,6 +7,7 @@ pub mod client_ip;
 pub mod connection;
 pub mod forwarded;
 pub mod listener;
+pub mod target;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -4,7 +4,7 @@
 //! `Proxy` of its own, so nothing here is shared between threads except what is immutable.
 //!
 //! Invariants
-//! - Nothing is forwarded without a [`Permit`], which only the access check makes.
+//! - Nothing is forwarded without a [`Permit`](crate::access::Permit), which only the access check makes.
 //! - One snapshot is read per request, so credentials and lists agree; it is never held across an `.await`.
 //! - The address that is judged, logged and told to the upstream is the same.
 //!
@@ -22,13 +22,12 @@ pub mod route;
 mod tunnel;
 pub mod upstream;
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{Method, Request, Response, Version};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::access::{Admission, EmptyList, admit};
@@ -36,6 +35,7 @@ use crate::addr::ClientIp;
 use crate::identity::{self, Authenticator, Credentials, Presented, Principal};
 use crate::net::authority::authority;
 use crate::net::client_ip;
+use crate::net::target::raw_target;
 use crate::proxy::body::ResponseBody;
 use crate::proxy::edge::{Exchange, Inbound};
 use crate::proxy::forward::{Passed, Way};
@@ -194,13 +194,4 @@ fn check_form(parts: &Parts, limit: usize) -> Result<(), Rejection> {
 fn empty_list(credentials: &Credentials, principal: &Principal) -> EmptyList {
     let organization = credentials.organization(principal.org);
     EmptyList::of(organization.is_none_or(|organization| organization.access_list_required))
-}
-
-/// The request target as the client sent it, which a digest covers. On HTTP/2 that is `:path`.
-fn raw_target(parts: &Parts) -> Cow<'_, str> {
-    let path_and_query = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    if parts.version == Version::HTTP_2 || parts.uri.scheme().is_none() {
-        return Cow::Borrowed(path_and_query);
-    }
-    Cow::Owned(parts.uri.to_string())
 }

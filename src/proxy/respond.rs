@@ -157,7 +157,8 @@ fn upstream(error: &UpstreamError) -> Problem {
 pub(super) fn reason(rejection: &Rejection) -> Option<RefusedReason> {
     match rejection {
         Rejection::ClientIp(_) => Some(RefusedReason::ClientAddress),
-        Rejection::Method | Rejection::TooManyHeaders { .. } | Rejection::TransferEncoding => {
+        Rejection::Method => Some(RefusedReason::Method),
+        Rejection::TooManyHeaders { .. } | Rejection::TransferEncoding => {
             Some(RefusedReason::Malformed)
         }
         Rejection::Target(TargetError::NoRoute) => Some(RefusedReason::NoRoute),

@@ -113,7 +113,7 @@ struct Database {
     connection: Connection,
     sealer: Sealer,
     path: PathBuf,
-    _lock: std::fs::File,
+    _lock: opening::Lock,
 }
 
 impl Database {

@@ -56,7 +56,8 @@ impl Answer {
 #[derive(Debug)]
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
-    to: SocketAddr,
+    /// What its `Host` lines say.
+    host: String,
 }
 
 impl Client {
@@ -74,7 +75,12 @@ impl Client {
         // Far above anything that is waited for: a test that hangs fails instead.
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream: BufReader::new(stream), to }
+        Self { stream: BufReader::new(stream), host: to.to_string() }
+    }
+
+    /// The same connection, with another name of the host in its requests.
+    pub(crate) fn naming(self, host: &str) -> Self {
+        Self { host: host.to_owned(), ..self }
     }
 
     /// Sends bytes as they are.
@@ -107,7 +113,7 @@ impl Client {
         headers: &[&str],
         body: &[u8],
     ) {
-        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n", self.to);
+        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n", self.host);
         for line in headers {
             head.push_str(line);
             head.push_str("\r\n");

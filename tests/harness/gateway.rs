@@ -156,6 +156,25 @@ impl Gateway {
         answer.text()
     }
 
+    /// Where `/metrics`, `/healthz` and `/readyz` are.
+    pub(crate) fn operations(&self) -> SocketAddr {
+        self.app().metrics_address()
+    }
+
+    /// Stops in good order and starts again on what is stored, set up as `options` say. The clock stays.
+    pub(crate) fn reconfigure(&mut self, upstream: SocketAddr, options: &Options) {
+        let config_path = self.directory.path().join("portcullis.toml");
+        std::fs::write(&config_path, config_text(upstream, options)).unwrap();
+        self.config = Config::load(&config_path, []).unwrap_or_else(|errors| panic!("{errors}"));
+        self.restart();
+    }
+
+    /// Stops in good order and reads what the access log says.
+    pub(crate) fn stop_and_read_log(self) -> String {
+        let directory = self.stop();
+        std::fs::read_to_string(directory.path().join("access.log")).unwrap()
+    }
+
     /// Stops in good order and starts again on what is stored.
     pub(crate) fn restart(&mut self) {
         self.app.take().expect("running").stop().unwrap();

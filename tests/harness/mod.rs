@@ -6,9 +6,14 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 pub(crate) mod client;
+pub(crate) mod flag;
 pub(crate) mod gateway;
+pub(crate) mod http2;
+pub(crate) mod session;
 pub(crate) mod upstream;
 
 pub(crate) use client::Client;
+pub(crate) use flag::Flag;
 pub(crate) use gateway::{Gateway, Options};
+pub(crate) use session::Session;
 pub(crate) use upstream::Upstream;

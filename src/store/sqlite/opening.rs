@@ -57,7 +57,7 @@ pub(super) fn open(path: &Path, keys: &KeyFile) -> Result<Database, StoreError> 
     open_locked(path, keys, lock)
 }
 
-fn open_locked(path: PathBuf, keys: &KeyFile, lock: File) -> Result<Database, StoreError> {
+fn open_locked(path: PathBuf, keys: &KeyFile, lock: Lock) -> Result<Database, StoreError> {
     examine_header(&path)?;
     let sealer = Sealer::new(keys);
     let mut connection = connect(&path)?;
@@ -71,15 +71,25 @@ fn open_locked(path: PathBuf, keys: &KeyFile, lock: File) -> Result<Database, St
 ///
 /// The lock is a file of its own: locks on the database itself belong to SQLite, and closing any other descriptor of
 /// it would lose them.
-fn lock(path: &Path) -> Result<File, StoreError> {
+fn lock(path: &Path) -> Result<Lock, StoreError> {
     let name = beside(path, ".lock");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(OWNER_ONLY);
     let file = options.open(&name).map_err(io_error(&name, "can't be opened"))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(io_error(&name, "can't be locked")(error)),
+    }
+}
+
+/// A lock held. Given back in so many words: closing the file is not enough where a process that another thread is just
+/// starting has a copy of its descriptor.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock(); // Should it fail, closing the file is all that is left.
     }
 }
 
