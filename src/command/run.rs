@@ -1,11 +1,11 @@
 //! `run` and `check`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use miette::IntoDiagnostic;
-use tokio::signal::unix::{SignalKind, signal};
+use miette::{IntoDiagnostic as _, WrapErr as _};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{ConfigArguments, load};
+use super::{ConfigArguments, advice, load, say};
 use crate::app::App;
 use crate::telemetry;
 use crate::time::Clock;
@@ -14,7 +14,11 @@ use crate::time::Clock;
 pub(super) fn run(arguments: &ConfigArguments) -> miette::Result<()> {
     let config = load(arguments)?;
     telemetry::init(&config.log).into_diagnostic()?;
-    let app = App::start(config, Clock::system()).into_diagnostic()?;
+    let app = App::start(config.clone(), Clock::system())
+        .map_err(|error| advice::on_start(error, &config))?;
+    for (listener, address) in app.proxy_addresses() {
+        tracing::info!(listener, %address, "listening");
+    }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         admin = %app.admin_address(),
@@ -25,41 +29,47 @@ pub(super) fn run(arguments: &ConfigArguments) -> miette::Result<()> {
 }
 
 /// Lists what is wrong with a config, or says that nothing is.
-#[expect(clippy::print_stdout, reason = "the answer of a command that asks")]
 pub(super) fn check(arguments: &ConfigArguments) -> miette::Result<()> {
     load(arguments)?;
-    println!("{}: ok", arguments.config.display());
-    Ok(())
+    say(&format!("{}: ok\n", arguments.config.display()))
 }
 
 /// Waits for SIGTERM or SIGINT, then stops in good order. A second signal ends the process at once.
 pub(super) fn serve(app: App) -> miette::Result<()> {
-    let name = app.runtime().block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            tracing::warn!("a second signal: ending without finishing requests");
-            std::process::exit(EXIT_INTERRUPTED);
-        });
-        Ok::<_, std::io::Error>(name)
-    });
-    tracing::info!(
-        signal = name.into_diagnostic()?,
-        "stopping: requests in flight are finished first"
-    );
-    let begun = std::time::Instant::now();
+    let name = app.runtime().block_on(first_signal());
+    let name = name.into_diagnostic().wrap_err("cannot wait for signals")?;
+    tracing::info!(signal = name, "stopping: requests in flight are finished first");
+    let begun = Instant::now();
     app.stop().into_diagnostic()?;
-    tracing::info!(took = ?Duration::from_millis(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)), "stopped");
+    tracing::info!(took_ms = begun.elapsed().as_millis(), "stopped");
     Ok(())
 }
+
+/// Waits for a signal to stop, and leaves a task behind that heeds the next one.
+async fn first_signal() -> std::io::Result<&'static str> {
+    let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let name = next_signal(&mut signals).await;
+    let begun = Instant::now();
+    tokio::spawn(async move {
+        // Some senders tell the process and then its whole group: that is one wish, said twice.
+        while begun.elapsed() < SAME_WISH {
+            next_signal(&mut signals).await;
+        }
+        tracing::warn!("a second signal: ending without finishing requests");
+        std::process::exit(EXIT_INTERRUPTED);
+    });
+    Ok(name)
+}
+
+async fn next_signal((terminate, interrupt): &mut (Signal, Signal)) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}
+
+/// Signals that come within this time of the first are the same one.
+const SAME_WISH: Duration = Duration::from_millis(500);
 
 /// What a shell reports for a process that Ctrl-C ended.
 const EXIT_INTERRUPTED: i32 = 130;
