@@ -12,7 +12,10 @@
 mod harness;
 
 mod configuration;
+mod demo;
 mod forwarding;
+mod nginx;
+mod program;
 mod requests;
 mod store_contract;
 mod tidy;
