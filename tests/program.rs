@@ -247,6 +247,16 @@ mod run {
     }
 
     #[test]
+    fn stops_in_good_order_however_early_it_is_told_to() {
+        let (deployment, _) = Deployment::without_upstream();
+        for _ in 0..10 {
+            let finished = deployment.run().stop();
+            assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+            assert!(finished.stderr.contains("\"stopped\""), "{}", finished.stderr);
+        }
+    }
+
+    #[test]
     fn keeps_the_counts_of_its_last_seconds_when_it_is_stopped_and_takes_two_signals_at_once_for_one()
      {
         let (deployment, owner) = Deployment::without_upstream();

@@ -14,7 +14,7 @@ use miette::{IntoDiagnostic, Report, WrapErr};
 use secrecy::ExposeSecret;
 
 use super::complaint::Advised;
-use super::{DemoArguments, advice, init, run::serve, say, shell_word};
+use super::{DemoArguments, advice, init, run::Signals, say, shell_word};
 use crate::app::{App, StartError};
 use crate::config::Config;
 use crate::telemetry;
@@ -34,13 +34,14 @@ pub(super) fn run(arguments: &DemoArguments) -> miette::Result<()> {
         Start::First => make(arguments, &config, &dir)?,
         Start::Again => files::read_facts(&dir)?,
     };
+    let signals = Signals::listen()?;
     let app =
         App::start(config.clone(), Clock::system()).map_err(|error| refused(error, &config))?;
     let proxy = app.proxy_address(LISTENER).unwrap_or(arguments.proxy_listen);
     let facts = facts.at(url(proxy), url(app.admin_address()));
     files::write_facts(&dir, &facts)?;
     say(&greeting(&dir, &facts, echo, start))?;
-    serve(app)?;
+    signals.serve(app)?;
     let again = format!(
         "\nStopped. Started again with the same --dir, the demo goes on with what is in {}.\n",
         dir.as_str()

@@ -1,8 +1,10 @@
 //! `run` and `check`.
 
+use std::io;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use miette::{IntoDiagnostic as _, WrapErr as _};
+use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{ConfigArguments, advice, load, say};
@@ -14,6 +16,7 @@ use crate::time::Clock;
 pub(super) fn run(arguments: &ConfigArguments) -> miette::Result<()> {
     let config = load(arguments)?;
     telemetry::init(&config.log).into_diagnostic()?;
+    let signals = Signals::listen()?;
     let app = App::start(config.clone(), Clock::system())
         .map_err(|error| advice::on_start(error, &config))?;
     for (listener, address) in app.proxy_addresses() {
@@ -25,7 +28,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> miette::Result<()> {
         metrics = %app.metrics_address(),
         "ready"
     );
-    serve(app)
+    signals.serve(app)
 }
 
 /// Lists what is wrong with a config, or says that nothing is.
@@ -34,34 +37,53 @@ pub(super) fn check(arguments: &ConfigArguments) -> miette::Result<()> {
     say(&format!("{}: ok\n", arguments.config.display()))
 }
 
-/// Waits for SIGTERM or SIGINT, then stops in good order. A second signal ends the process at once.
-pub(super) fn serve(app: App) -> miette::Result<()> {
-    let name = app.runtime().block_on(first_signal());
-    let name = name.into_diagnostic().wrap_err("cannot wait for signals")?;
-    tracing::info!(signal = name, "stopping: requests in flight are finished first");
-    let begun = Instant::now();
-    app.stop().into_diagnostic()?;
-    tracing::info!(took_ms = begun.elapsed().as_millis(), "stopped");
-    Ok(())
+/// SIGTERM and SIGINT, on a thread of their own. To be listened to before anything is served: a signal that comes without a
+/// listener ends the process at once, and requests in flight with it.
+#[derive(Debug)]
+pub(super) struct Signals(Receiver<&'static str>);
+
+impl Signals {
+    pub(super) fn listen() -> miette::Result<Self> {
+        let listen = || -> io::Result<Self> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let signals = {
+                let _in_runtime = runtime.enter();
+                (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+            };
+            let (tell, told) = channel();
+            let heed = heed(signals, move |name| _ = tell.send(name));
+            std::thread::Builder::new()
+                .name("signals".into())
+                .spawn(move || runtime.block_on(heed))?;
+            Ok(Self(told))
+        };
+        listen().into_diagnostic().wrap_err("cannot listen to signals")
+    }
+
+    /// Waits for a signal, then stops in good order. A second signal ends the process at once.
+    pub(super) fn serve(self, app: App) -> miette::Result<()> {
+        let signal = self.0.recv().map_err(|_| miette!("the thread for signals has ended"))?;
+        tracing::info!(signal, "stopping: requests in flight are finished first");
+        let begun = Instant::now();
+        app.stop().into_diagnostic()?;
+        tracing::info!(took_ms = begun.elapsed().as_millis(), "stopped");
+        Ok(())
+    }
 }
 
-/// Waits for a signal to stop, and leaves a task behind that heeds the next one.
-async fn first_signal() -> std::io::Result<&'static str> {
-    let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let name = next_signal(&mut signals).await;
+/// Tells of the first signal, and ends the process at the next.
+async fn heed(mut signals: (Signal, Signal), tell: impl FnOnce(&'static str)) {
+    tell(next(&mut signals).await);
     let begun = Instant::now();
-    tokio::spawn(async move {
-        // Some senders tell the process and then its whole group: that is one wish, said twice.
-        while begun.elapsed() < SAME_WISH {
-            next_signal(&mut signals).await;
-        }
-        tracing::warn!("a second signal: ending without finishing requests");
-        std::process::exit(EXIT_INTERRUPTED);
-    });
-    Ok(name)
+    // Some senders tell the process and then its whole group: that is one wish, said twice.
+    while begun.elapsed() < SAME_WISH {
+        next(&mut signals).await;
+    }
+    tracing::warn!("a second signal: ending without finishing requests");
+    std::process::exit(EXIT_INTERRUPTED);
 }
 
-async fn next_signal((terminate, interrupt): &mut (Signal, Signal)) -> &'static str {
+async fn next((terminate, interrupt): &mut (Signal, Signal)) -> &'static str {
     tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
