@@ -63,8 +63,8 @@ fn heads_ranges_conditions_and_errors_mean_what_they_mean_without_a_proxy() {
         assert_eq!(missing.status, 404, "{protocol}");
         let page = String::from_utf8(missing.body).unwrap();
         assert!(page.contains("404 Not Found") && page.contains("nginx"), "its own page: {page}");
-        let posted = set.curl(&[protocol, "--data", "x=1"], "small");
-        assert_eq!(posted.status, 405, "{protocol}: nginx takes no POST for a file");
+        let deleted = set.curl(&[protocol, "--request", "DELETE"], "small");
+        assert_eq!(deleted.status, 405, "{protocol}: nginx takes no DELETE for a file");
     }
 }
 
@@ -129,7 +129,7 @@ impl Setting {
         }
         let method = match options {
             [.., "--head"] => "HEAD",
-            [.., "--data", _] => "POST",
+            [.., "--request", method] => method,
             _ => "GET",
         };
         let target = format!("/{file}");
