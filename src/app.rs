@@ -28,6 +28,7 @@ use crate::net::ListenerSettings;
 use crate::net::listener::{self, BindError, Bound, Slots};
 use crate::proxy::route::Routes;
 use crate::store::{SqliteStore, Store, StoreError};
+use crate::telemetry::AccessLogTarget;
 use crate::telemetry::log::{AccessLog, AccessLogGuard};
 use crate::telemetry::metrics::{ControlMetrics, Metrics, MetricsError};
 use crate::time::Clock;
@@ -63,9 +64,14 @@ pub enum StartError {
     /// A socket.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The access log's file.
-    #[error("access log: cannot be opened")]
-    AccessLog(#[source] io::Error),
+    /// The access log.
+    #[error("the access log cannot be started on {target}")]
+    AccessLog {
+        /// Where it was to go.
+        target: AccessLogTarget,
+        /// Why it can't.
+        source: io::Error,
+    },
     /// A metric was registered twice.
     #[error("metrics: cannot be set up")]
     Metrics(#[from] MetricsError),
@@ -103,7 +109,10 @@ impl App {
         let authenticator = Arc::new(Authenticator::new(digest));
         let sockets = Sockets::bind(&config)?;
         let (log, access_log) = AccessLog::start(&config.log, metrics.access_log_dropped())
-            .map_err(StartError::AccessLog)?;
+            .map_err(|source| {
+                let target = config.log.access_log.clone();
+                StartError::AccessLog { target, source }
+            })?;
         let building =
             Building { config, clock, metrics, runtime, control, authenticator, log, access_log };
         building.start(sockets)
@@ -111,7 +120,12 @@ impl App {
 
     /// Where the data-plane listener of that name is bound.
     pub fn proxy_address(&self, listener: &str) -> Option<SocketAddr> {
-        self.proxies.iter().find(|(name, _)| **name == *listener).map(|(_, address)| *address)
+        self.proxy_addresses().find(|(name, _)| *name == listener).map(|(_, address)| address)
+    }
+
+    /// Where each data-plane listener is bound, by its name.
+    pub fn proxy_addresses(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
+        self.proxies.iter().map(|(name, address)| (&**name, *address))
     }
 
     /// Where the admin API is bound.

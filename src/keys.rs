@@ -137,7 +137,7 @@ impl fmt::Debug for SubKey {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// There is no such file.
-    #[error("key file {path} does not exist; `portcullis init` makes one")]
+    #[error("key file {path} does not exist")]
     Missing {
         /// Which file.
         path: PathBuf,

@@ -59,7 +59,7 @@ fn a_store_is_made_once_and_opened_only_when_made(place: &dyn Place) {
     let keys = keys("a");
     let missing = place.open(&keys).err().unwrap();
     assert!(matches!(missing, StoreError::Missing { .. }), "{missing}");
-    assert!(missing.to_string().contains("portcullis init"), "{missing}");
+    assert!(missing.to_string().contains("does not exist"), "{missing}");
 
     let store = place.create(&keys).unwrap();
     commit(&*store, new_organization(1)).unwrap();

@@ -1,16 +1,20 @@
 //! The command line: what an operator types, and what is printed back.
 
+mod advice;
+mod complaint;
 mod demo;
 mod init;
 mod run;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 
 use crate::addr::Prefix;
-use crate::config::Config;
+use crate::config::{Config, VARIABLE_PREFIX};
 
 /// Lets a request through only when its credential is good and its address is on that credential's access list.
 #[derive(Debug, Parser)]
@@ -24,11 +28,11 @@ struct Arguments {
 enum Command {
     /// Show it at work: an upstream, the proxy and the admin API on this machine, with curl commands to paste
     Demo(DemoArguments),
-    /// Make the key file, the database, an organization and its owner key
+    /// Make the key file, the database, an organization and its owner key, whose private half is shown once
     Init(InitArguments),
-    /// Serve, until SIGTERM or Ctrl-C
+    /// Serve, until SIGTERM or Ctrl-C; requests in flight are finished first
     Run(ConfigArguments),
-    /// Check a config file and list everything that is wrong with it
+    /// Check a config file and list everything that is wrong with it; exits with 1 if anything is
     Check(ConfigArguments),
 }
 
@@ -47,20 +51,20 @@ struct InitArguments {
     #[arg(long, value_name = "CIDR", value_parser = parse_prefix)]
     allow: Vec<Prefix>,
     /// The organization's name
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = parse_name)]
     organization: String,
 }
 
 #[derive(Args, Debug)]
 struct DemoArguments {
-    /// Where the demo keeps its database, its key file and demo.env
+    /// Where the demo keeps its database, its key file and demo.env; a new, an empty or an earlier demo's directory
     #[arg(long, value_name = "DIR", default_value = "portcullis-demo")]
     dir: PathBuf,
     /// Where the proxy listens
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
     proxy_listen: std::net::SocketAddr,
     /// Where the admin API and the metrics listen
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8081")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8081", value_parser = parse_listen)]
     admin_listen: std::net::SocketAddr,
 }
 
@@ -75,7 +79,7 @@ pub fn run() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(report) => {
-            complain(&report);
+            complaint::complain(&report);
             ExitCode::FAILURE
         }
     }
@@ -83,25 +87,95 @@ pub fn run() -> ExitCode {
 
 /// Loads a config with what the environment overrides.
 fn load(arguments: &ConfigArguments) -> miette::Result<Config> {
-    Ok(Config::load(&arguments.config, std::env::vars())?)
+    let path = &arguments.config;
+    Config::load(path, variables()?).map_err(|errors| advice::on_config(errors, path))
+}
+
+/// The environment. What is no text is passed over, unless it is meant for the config: dropping it would change what is served.
+fn variables() -> miette::Result<Vec<(String, String)>> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let shown = name.to_string_lossy().into_owned();
+        let is_ours = shown.to_ascii_uppercase().starts_with(VARIABLE_PREFIX);
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => variables.push((name, value)),
+            _ if is_ours => return Err(miette!("environment variable {shown}: not UTF-8")),
+            _ => {}
+        }
+    }
+    Ok(variables)
+}
+
+/// Prints what a command has to say. A reader that has left is an error, and no panic.
+fn say(text: &str) -> miette::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    said.into_diagnostic().wrap_err("cannot write to standard output")
+}
+
+/// The text as one word of a POSIX shell.
+fn shell_word(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+:,@%".contains(&b);
+    match !text.is_empty() && text.bytes().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }
 
 fn parse_prefix(text: &str) -> Result<Prefix, crate::addr::PrefixError> {
     Prefix::parse(text)
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "this is where a person at a terminal is told what went wrong"
-)]
-fn complain(report: &miette::Report) {
-    eprintln!("{report:?}");
+fn parse_listen(text: &str) -> Result<std::net::SocketAddr, &'static str> {
+    text.parse().map_err(
+        |_| "expected an IP address and a port, as in 127.0.0.1:8080; port 0 is any that is free",
+    )
 }
+
+fn parse_name(text: &str) -> Result<String, &'static str> {
+    let fits = (1..=LONGEST_NAME).contains(&text.chars().count());
+    match fits && text.trim() == text && !text.chars().any(char::is_control) {
+        true => Ok(text.to_owned()),
+        false => Err("expected 1 to 64 characters on one line, without spaces at the ends"),
+    }
+}
+
+/// Characters of an organization's name: enough for a name, and no more than a table shows.
+const LONGEST_NAME: usize = 64;
 
 const AFTER_HELP: &str = "\
 A first look:       portcullis demo
 A first deployment: portcullis init --config portcullis.toml --allow 10.0.0.0/8
                     portcullis run --config portcullis.toml
 
-Each key of the config file is explained in config/portcullis.toml. Any of them can be set in the environment, as in
-PORTCULLIS__ADMIN__LISTEN=127.0.0.1:9000.";
+Each key of the config file is explained in config/portcullis.toml.
+Any of them can be set in the environment: PORTCULLIS__ADMIN__LISTEN=127.0.0.1:9000.
+The exit code is 0, 1 where a command failed, and 2 where it was not understood.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_word_is_quoted_where_it_must_be() {
+        for (text, word) in [
+            ("/var/lib/portcullis.toml", "/var/lib/portcullis.toml"),
+            ("a dir", "'a dir'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(text), word);
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_line_of_text() {
+        for name in ["default", "Büro 7", &"x".repeat(64)] {
+            assert_eq!(parse_name(name).as_deref(), Ok(name));
+        }
+        for name in ["", " x", "x ", "a\nb", &"x".repeat(65)] {
+            assert!(parse_name(name).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,11 +1,13 @@
 //! `run` and `check`.
 
-use std::time::Duration;
+use std::io;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
-use miette::IntoDiagnostic;
-use tokio::signal::unix::{SignalKind, signal};
+use miette::{IntoDiagnostic as _, WrapErr as _, miette};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{ConfigArguments, load};
+use super::{ConfigArguments, advice, load, say};
 use crate::app::App;
 use crate::telemetry;
 use crate::time::Clock;
@@ -14,52 +16,82 @@ use crate::time::Clock;
 pub(super) fn run(arguments: &ConfigArguments) -> miette::Result<()> {
     let config = load(arguments)?;
     telemetry::init(&config.log).into_diagnostic()?;
-    let app = App::start(config, Clock::system()).into_diagnostic()?;
+    let signals = Signals::listen()?;
+    let app = App::start(config.clone(), Clock::system())
+        .map_err(|error| advice::on_start(error, &config))?;
+    for (listener, address) in app.proxy_addresses() {
+        tracing::info!(listener, %address, "listening");
+    }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         admin = %app.admin_address(),
         metrics = %app.metrics_address(),
         "ready"
     );
-    serve(app)
+    signals.serve(app)
 }
 
 /// Lists what is wrong with a config, or says that nothing is.
-#[expect(clippy::print_stdout, reason = "the answer of a command that asks")]
 pub(super) fn check(arguments: &ConfigArguments) -> miette::Result<()> {
     load(arguments)?;
-    println!("{}: ok", arguments.config.display());
-    Ok(())
+    say(&format!("{}: ok\n", arguments.config.display()))
 }
 
-/// Waits for SIGTERM or SIGINT, then stops in good order. A second signal ends the process at once.
-pub(super) fn serve(app: App) -> miette::Result<()> {
-    let name = app.runtime().block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+/// SIGTERM and SIGINT, on a thread of their own. To be listened to before anything is served: a signal that comes without a
+/// listener ends the process at once, and requests in flight with it.
+#[derive(Debug)]
+pub(super) struct Signals(Receiver<&'static str>);
+
+impl Signals {
+    pub(super) fn listen() -> miette::Result<Self> {
+        let listen = || -> io::Result<Self> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let signals = {
+                let _in_runtime = runtime.enter();
+                (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+            };
+            let (tell, told) = channel();
+            let heed = heed(signals, move |name| _ = tell.send(name));
+            std::thread::Builder::new()
+                .name("signals".into())
+                .spawn(move || runtime.block_on(heed))?;
+            Ok(Self(told))
         };
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            tracing::warn!("a second signal: ending without finishing requests");
-            std::process::exit(EXIT_INTERRUPTED);
-        });
-        Ok::<_, std::io::Error>(name)
-    });
-    tracing::info!(
-        signal = name.into_diagnostic()?,
-        "stopping: requests in flight are finished first"
-    );
-    let begun = std::time::Instant::now();
-    app.stop().into_diagnostic()?;
-    tracing::info!(took = ?Duration::from_millis(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)), "stopped");
-    Ok(())
+        listen().into_diagnostic().wrap_err("cannot listen to signals")
+    }
+
+    /// Waits for a signal, then stops in good order. A second signal ends the process at once.
+    pub(super) fn serve(self, app: App) -> miette::Result<()> {
+        let signal = self.0.recv().map_err(|_| miette!("the thread for signals has ended"))?;
+        tracing::info!(signal, "stopping: requests in flight are finished first");
+        let begun = Instant::now();
+        app.stop().into_diagnostic()?;
+        tracing::info!(took_ms = begun.elapsed().as_millis(), "stopped");
+        Ok(())
+    }
 }
+
+/// Tells of the first signal, and ends the process at the next.
+async fn heed(mut signals: (Signal, Signal), tell: impl FnOnce(&'static str)) {
+    tell(next(&mut signals).await);
+    let begun = Instant::now();
+    // Some senders tell the process and then its whole group: that is one wish, said twice.
+    while begun.elapsed() < SAME_WISH {
+        next(&mut signals).await;
+    }
+    tracing::warn!("a second signal: ending without finishing requests");
+    std::process::exit(EXIT_INTERRUPTED);
+}
+
+async fn next((terminate, interrupt): &mut (Signal, Signal)) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}
+
+/// Signals that come within this time of the first are the same one.
+const SAME_WISH: Duration = Duration::from_millis(500);
 
 /// What a shell reports for a process that Ctrl-C ended.
 const EXIT_INTERRUPTED: i32 = 130;

@@ -95,7 +95,7 @@ fn push(table: &mut Table, key: &str, node: Node, name: &Span) -> usize {
 }
 
 /// What the name of every variable for the config begins with.
-const PREFIX: &str = "PORTCULLIS__";
+pub const PREFIX: &str = "PORTCULLIS__";
 
 /// Keys that one name may hold: more than the deepest key of the config has.
 const DEEPEST: usize = 4;

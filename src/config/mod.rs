@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 use std::sync::Arc;
 
+pub use environment::PREFIX as VARIABLE_PREFIX;
 pub use error::{ConfigError, ConfigErrors, ConfigReport, Mistake};
 pub use source::Position;
 

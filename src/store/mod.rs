@@ -138,25 +138,25 @@ pub struct UsageBatch {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is no such file.
-    #[error("store {path} does not exist; `portcullis init` makes one")]
+    #[error("database {path} does not exist")]
     Missing {
         /// Which file.
         path: PathBuf,
     },
     /// A new store was asked for where something is already.
-    #[error("store {path} exists already and is not replaced")]
+    #[error("database {path} exists already and is not replaced")]
     Exists {
         /// Which file.
         path: PathBuf,
     },
     /// Another process, or another store of this one, has the file open.
-    #[error("store {path} is in use by another process")]
+    #[error("database {path} is in use by another process")]
     InUse {
         /// Which file.
         path: PathBuf,
     },
     /// The file or its directory can't be read or written.
-    #[error("store {path}: {action}")]
+    #[error("database {path}: {action}")]
     Io {
         /// Which file.
         path: PathBuf,
@@ -166,7 +166,7 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// The file is no database of ours, or it is damaged.
-    #[error("store {path} is damaged or no Portcullis database: {reason}")]
+    #[error("database {path} is damaged or no Portcullis database: {reason}")]
     Damaged {
         /// Which file.
         path: PathBuf,
@@ -175,7 +175,7 @@ pub enum StoreError {
     },
     /// The database was written by a newer version.
     #[error(
-        "store {path} has schema version {found}; this version of Portcullis knows up to {known}"
+        "database {path} has schema version {found}; this version of Portcullis knows up to {known}"
     )]
     TooNew {
         /// Which file.
@@ -186,7 +186,7 @@ pub enum StoreError {
         known: i64,
     },
     /// The database was sealed under another key file.
-    #[error("store {path} was sealed with key {expected}, and the key file holds key {found}")]
+    #[error("database {path} was sealed with key {expected}, and the key file holds key {found}")]
     WrongKey {
         /// Which file.
         path: PathBuf,

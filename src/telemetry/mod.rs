@@ -10,6 +10,7 @@ pub mod log;
 pub mod metrics;
 mod operator;
 
+use std::fmt;
 use std::path::PathBuf;
 
 pub use operator::{FilterError, InitError, check_filter, init};
@@ -36,6 +37,16 @@ pub enum AccessLogTarget {
     Stdout,
     /// A file, appended to.
     File(PathBuf),
+}
+
+impl fmt::Display for AccessLogTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("nothing"),
+            Self::Stdout => f.write_str("standard output"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// How the operator log is written.

@@ -1,18 +1,21 @@
 //! An upstream, a gateway and a client in three lines.
 //!
 //! Everything listens on a port of its own on 127.0.0.1; a client may speak from any address of 127/8. Nothing sleeps:
-//! whoever has to wait reads from a socket or a channel.
+//! whoever has to wait reads from a socket, a pipe or a channel.
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 pub(crate) mod client;
+pub(crate) mod deployment;
 pub(crate) mod flag;
 pub(crate) mod gateway;
 pub(crate) mod http2;
+pub(crate) mod program;
 pub(crate) mod session;
 pub(crate) mod upstream;
 
 pub(crate) use client::Client;
+pub(crate) use deployment::Deployment;
 pub(crate) use flag::Flag;
 pub(crate) use gateway::{Gateway, Options};
 pub(crate) use session::Session;

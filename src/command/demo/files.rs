@@ -1,12 +1,14 @@
 //! The files of a demo: private ones, since they hold the key.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::DirBuilder;
+use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use miette::{IntoDiagnostic, WrapErr, miette};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::private_file;
 
 /// What a script needs to know of a demo.
 pub(super) struct Facts {
@@ -25,56 +27,110 @@ impl Facts {
     }
 }
 
-/// Makes the demo's directory, open to its owner only.
-pub(super) fn make_directory(dir: &Path) -> miette::Result<()> {
-    if dir.is_dir() {
-        return Ok(());
+/// The directory of a demo, by its absolute name, so that a command works wherever it is pasted. Made, open to its owner only,
+/// where there is none. One that holds other things is refused: the demo writes over its files.
+pub(super) fn claim_directory(dir: &Path) -> miette::Result<Utf8Dir> {
+    let what = || format!("the demo cannot use the directory {}", dir.display());
+    if !dir.is_dir() {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        made.into_diagnostic().wrap_err_with(what)?;
     }
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.into_diagnostic().wrap_err_with(|| format!("cannot make the directory {}", dir.display()))
+    let absolute = std::fs::canonicalize(dir).into_diagnostic().wrap_err_with(what)?;
+    let is_empty =
+        std::fs::read_dir(&absolute).into_diagnostic().wrap_err_with(what)?.next().is_none();
+    let is_ours =
+        std::fs::read(absolute.join(CONFIG)).is_ok_and(|text| text.starts_with(MARK.as_bytes()));
+    match absolute.into_os_string().into_string() {
+        Ok(absolute) if is_empty || is_ours => Ok(Utf8Dir(absolute)),
+        Ok(absolute) => Err(miette!(
+            help = "choose another one with --dir",
+            "the directory {absolute} is neither empty nor an earlier demo's"
+        )),
+        Err(_) => Err(miette!(
+            help = "choose another one with --dir",
+            "the directory {} has a name that is no text",
+            dir.display()
+        )),
+    }
 }
 
-/// Writes a file that only its owner may read.
+/// A demo's directory.
+#[derive(Debug)]
+pub(super) struct Utf8Dir(String);
+
+impl Utf8Dir {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn config(&self) -> PathBuf {
+        self.file(CONFIG)
+    }
+
+    /// For scripts.
+    pub(super) fn env(&self) -> PathBuf {
+        self.file("demo.env")
+    }
+
+    /// Where curl finds the key.
+    pub(super) fn netrc(&self) -> PathBuf {
+        self.file("netrc")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        Path::new(&self.0).join(name)
+    }
+}
+
+/// Writes a file that only its owner may read: whole or not at all, since one of them holds the only copy of the key.
 pub(super) fn write_private(path: &Path, text: &str) -> miette::Result<()> {
-    let write = || -> std::io::Result<()> {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        File::set_permissions(&file, Permissions::from_mode(0o600))?;
-        file.write_all(text.as_bytes())
+    let write = || {
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".new");
+        let unfinished = Path::new(&unfinished);
+        match std::fs::remove_file(unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = private_file::create(unfinished)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(unfinished, path)?;
+        private_file::sync_name(path)
     };
     write().into_diagnostic().wrap_err_with(|| format!("cannot write {}", path.display()))
 }
 
-/// Where curl finds the key.
-pub(super) fn netrc(dir: &Path) -> PathBuf {
-    dir.join("netrc")
-}
-
 /// Writes `demo.env` and `netrc`.
-pub(super) fn write_facts(dir: &Path, facts: &Facts) -> miette::Result<()> {
+pub(super) fn write_facts(dir: &Utf8Dir, facts: &Facts) -> miette::Result<()> {
     let Facts { proxy_url, admin_url, org_id, api_key_id, public_key, private_key } = facts;
     let private_key = private_key.expose_secret();
     write_private(
-        &dir.join(ENV),
+        &dir.env(),
         &format!(
             "PROXY_URL={proxy_url}\nADMIN_URL={admin_url}\nORG_ID={org_id}\nAPI_KEY_ID={api_key_id}\n\
              PUBLIC_KEY={public_key}\nPRIVATE_KEY={private_key}\n"
         ),
     )?;
-    write_private(&netrc(dir), &format!("default login {public_key} password {private_key}\n"))
+    write_private(&dir.netrc(), &format!("default login {public_key} password {private_key}\n"))
 }
 
 /// Reads `demo.env` back.
-pub(super) fn read_facts(dir: &Path) -> miette::Result<Facts> {
-    let path = dir.join(ENV);
-    let text = std::fs::read_to_string(&path).into_diagnostic().wrap_err_with(|| {
-        format!("{} has a database, but {} cannot be read", dir.display(), path.display())
+pub(super) fn read_facts(dir: &Utf8Dir) -> miette::Result<Facts> {
+    let path = dir.env();
+    let text = std::fs::read_to_string(&path).map_err(|cause| {
+        miette!(
+            help =
+                "the private key was in it: choose another --dir, or remove this one to start anew",
+            "{} has a database, but demo.env in it cannot be read: {cause}",
+            dir.as_str()
+        )
     })?;
     let value = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         line.map(str::to_owned).ok_or_else(|| {
             miette!(
-                help = "use another --dir, or move this one away",
+                help = "choose another --dir, or remove this one to start anew",
                 "{} has no line {name}=…",
                 path.display()
             )
@@ -90,4 +146,36 @@ pub(super) fn read_facts(dir: &Path) -> miette::Result<Facts> {
     })
 }
 
-const ENV: &str = "demo.env";
+/// How the config of a demo begins.
+pub(super) const MARK: &str = "# Written by `portcullis demo` at each start.\n";
+const CONFIG: &str = "portcullis.toml";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_holds_other_things_is_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("demo");
+        let claimed = claim_directory(&dir).unwrap();
+        write_private(&claimed.config(), MARK).unwrap();
+        claim_directory(&dir).unwrap();
+        std::fs::write(claimed.config(), "# mine\n").unwrap();
+        assert!(claim_directory(&dir).unwrap_err().to_string().contains("neither empty nor"));
+        assert!(claim_directory(&claimed.config()).is_err(), "a file is no directory");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_stays_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("secret");
+        for text in ["a first and longer text", "a second"] {
+            write_private(&path, text).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
+    }
+}

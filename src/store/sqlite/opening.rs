@@ -61,7 +61,8 @@ fn open_locked(path: PathBuf, keys: &KeyFile, lock: Lock) -> Result<Database, St
     examine_header(&path)?;
     let sealer = Sealer::new(keys);
     let mut connection = connect(&path)?;
-    let version = examine(&connection, &sealer, &path)?;
+    let version = examine(&connection, &sealer, &path)
+        .inspect_err(|_| let_go_of_empty_log(&connection, &path))?;
     make_ready(&connection, &path)?;
     migrate(&mut connection, version).map_err(refusal(&path, "change of its schema"))?;
     Ok(Database { connection, sealer, path, _lock: lock })
@@ -195,6 +196,15 @@ fn examine(connection: &Connection, sealer: &Sealer, path: &Path) -> Result<usiz
     }
     examine_key(connection, sealer, path)?;
     Ok(version)
+}
+
+/// Reading the file made an empty log beside it, which would stand in the way of a new store. The connection takes it away
+/// when it closes; a log that holds something stays.
+fn let_go_of_empty_log(connection: &Connection, path: &Path) {
+    if fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() == 0) {
+        // Should this fail, the empty log stays, and nothing else.
+        let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+    }
 }
 
 fn examine_key(connection: &Connection, sealer: &Sealer, path: &Path) -> Result<(), StoreError> {
