@@ -3,7 +3,7 @@
 //! Everything listens on a port of its own on 127.0.0.1; a client may speak from any address of 127/8. Nothing sleeps:
 //! whoever has to wait reads from a socket, a pipe or a channel.
 
-#![allow(dead_code, reason = "each test takes what it needs")]
+#![allow(dead_code, unused_imports, reason = "each program of tests takes what it needs")]
 
 pub(crate) mod client;
 pub(crate) mod deployment;
