@@ -14,5 +14,7 @@ mod harness;
 mod configuration;
 mod forwarding;
 mod requests;
+mod smuggling;
+mod stopping;
 mod store_contract;
 mod tidy;

@@ -23,7 +23,6 @@ fn lives(gateway: &Gateway) {
 fn status_of(gateway: &Gateway, request: &str) -> Option<u16> {
     let mut client = gateway.client();
     client.send(request.replace("{host}", &gateway.proxy().to_string()));
-    client.finish_sending();
     let line = client.read_line();
     line.split(' ').nth(1).and_then(|code| code.parse().ok())
 }

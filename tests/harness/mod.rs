@@ -7,6 +7,7 @@
 
 pub(crate) mod client;
 pub(crate) mod gateway;
+pub(crate) mod h2;
 pub(crate) mod upstream;
 
 pub(crate) use client::Client;
