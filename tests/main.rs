@@ -13,6 +13,7 @@ mod harness;
 
 mod configuration;
 mod forwarding;
+mod pool;
 mod requests;
 mod smuggling;
 mod stopping;

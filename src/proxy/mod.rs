@@ -13,6 +13,7 @@
 pub mod body;
 pub mod edge;
 mod forward;
+mod framing;
 pub mod headers;
 pub mod path;
 pub mod rejection;
@@ -39,6 +40,7 @@ use crate::net::client_ip;
 use crate::proxy::body::ResponseBody;
 use crate::proxy::edge::{Exchange, Inbound};
 use crate::proxy::forward::{Passed, Way};
+use crate::proxy::framing::Coding;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::route::{Route, Routes, TargetError};
 use crate::proxy::upstream::Upstream;
@@ -180,11 +182,7 @@ fn check_form(parts: &Parts, limit: usize) -> Result<(), Rejection> {
     if parts.headers.len() > limit {
         return Err(Rejection::TooManyHeaders { limit });
     }
-    let mut codings = parts.headers.get_all(http::header::TRANSFER_ENCODING).iter();
-    if let Some(coding) = codings.next()
-        && (codings.next().is_some()
-            || !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
-    {
+    if framing::coding(&parts.headers) == Coding::Other {
         return Err(Rejection::TransferEncoding);
     }
     Ok(())

@@ -13,7 +13,7 @@ use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -25,6 +25,7 @@ use tokio::net::TcpStream;
 
 use crate::net::connection::CoarseClock;
 use crate::proxy::body::clean_trailers;
+use crate::proxy::framing;
 use crate::telemetry::metrics::{ConnectOutcome, UpstreamFailure, UpstreamMetrics};
 
 /// The name of an upstream in config, metrics and logs.
@@ -77,6 +78,9 @@ pub enum UpstreamError {
     /// What came is no HTTP response.
     #[error("the response is no HTTP")]
     Protocol(#[source] hyper::Error),
+    /// Two readers could cut the response in two ways.
+    #[error("the response's length is ambiguous")]
+    Ambiguous,
     /// The client did not send the body that it announced.
     #[error("the request's body ended early")]
     RequestBody(#[source] hyper::Error),
@@ -141,8 +145,14 @@ impl Upstream {
             };
             lease.exchanges.begin(&mut request);
             let Some(sender) = lease.sender.as_mut() else { continue };
+            let sent = Instant::now();
             match sender.try_send_request(request).await {
                 Ok(response) => {
+                    self.metrics.response_head.observe(sent.elapsed().as_secs_f64());
+                    if !framing::is_plain(response.headers()) {
+                        self.metrics.failed(UpstreamFailure::Protocol);
+                        return Err(UpstreamError::Ambiguous);
+                    }
                     lease.exchanges.streaming();
                     return Ok((response, lease));
                 }
@@ -277,6 +287,11 @@ impl Lease {
     pub fn upgraded(mut self) {
         self.exchanges.rest();
         self.sender = None;
+    }
+
+    /// What came can't be used, and neither can its connection.
+    pub fn invalid(self) {
+        self.upstream.metrics.failed(UpstreamFailure::Protocol);
     }
 
     /// Counts a response that broke off.
