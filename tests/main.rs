@@ -12,6 +12,7 @@
 mod harness;
 
 mod configuration;
+mod connections;
 mod forwarding;
 mod pool;
 mod requests;

@@ -149,7 +149,5 @@ fn a_tunnel_counts_as_a_connection_for_as_long_as_it_lasts() {
     assert!(gateway.client().is_closed(), "there is one place, and the tunnel has it");
     assert!(gateway.metrics().contains("portcullis_connections{listener=\"main\"} 1"));
     drop((client, to));
-    while !gateway.metrics().contains("portcullis_connections{listener=\"main\"} 0") {
-        std::thread::yield_now();
-    }
+    gateway.wait_for_metric("portcullis_connections{listener=\"main\"} 0");
 }

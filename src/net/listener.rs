@@ -74,7 +74,7 @@ impl Slots {
     }
 
     /// A place for one more connection, unless all are taken.
-    fn take(self: &Arc<Self>) -> Option<Slot> {
+    pub(super) fn take(self: &Arc<Self>) -> Option<Slot> {
         if self.open.fetch_add(1, Ordering::Relaxed) >= self.limit {
             self.open.fetch_sub(1, Ordering::Relaxed);
             self.metrics.closed(CloseReason::Limit);

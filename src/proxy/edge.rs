@@ -128,7 +128,7 @@ impl Edge {
 pub struct Exchange {
     edge: Rc<Edge>,
     inbound: Rc<Inbound>,
-    _busy: RequestGuard,
+    busy: RequestGuard,
     started: Instant,
     time: Timestamp,
     method: Method,
@@ -173,7 +173,7 @@ impl Exchange {
             )
         });
         Self {
-            _busy: inbound.connection.begin_request(),
+            busy: inbound.connection.begin_request(),
             started: Instant::now(),
             time: edge.clock.now(),
             method: request.method().clone(),
@@ -247,9 +247,15 @@ impl Exchange {
         self.upstream_status = Some(status);
     }
 
+    /// The downstream asks for the response's next bytes: what it was given before is on its way.
+    pub(super) fn asked_for_more(&mut self) {
+        self.busy.asked_for_more();
+    }
+
     /// Bytes of the response's body were handed on.
     pub(super) fn add_sent(&mut self, bytes: usize) {
         self.sent += bytes as u64;
+        self.busy.handed_on();
     }
 
     /// The response was handed on whole.
