@@ -139,6 +139,26 @@ fn an_http_1_0_client_gets_what_it_can_read() {
 }
 
 #[test]
+fn a_refusal_of_head_has_a_length_and_no_body_in_either_version() {
+    let upstream = Upstream::echo();
+    let gateway = Gateway::start(upstream.address);
+    let mut client = gateway.client();
+    let length = client.get("/").body.len().to_string();
+    let answer = client.request("HEAD", "/", &[], b"");
+    assert_eq!((answer.status, answer.header("content-length")), (401, Some(&*length)));
+    assert_eq!(client.get("/").status, 401, "in step");
+    let mut connection = H2::connect(gateway.proxy(), &[]);
+    connection.request(1, END_STREAM, "HEAD", "/");
+    let frames = connection.frames_until(Frame::ends_stream);
+    assert!(frames.iter().all(|frame| frame.kind != DATA), "{frames:?}");
+    drop((client, connection));
+    let directory = gateway.stop();
+    let log = std::fs::read_to_string(directory.path().join("access.log")).unwrap();
+    assert_eq!(log.lines().count(), 4, "{log}");
+    assert!(!log.contains("went away"), "{log}");
+}
+
+#[test]
 fn every_way_to_end_is_logged_once_and_leaves_nothing_in_flight() {
     let upstream = RawUpstream::start();
     let gateway = Gateway::with(upstream.address, open("", ""));

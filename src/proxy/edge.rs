@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
@@ -105,13 +105,16 @@ impl Edge {
     ) -> Result<Response<Measured>, Infallible> {
         let mut exchange =
             Box::new(Exchange::begin(Rc::clone(&self), Rc::clone(&inbound), &request));
-        let response = match self.proxy.handle(&inbound, request, &mut exchange).await {
+        let mut response = match self.proxy.handle(&inbound, request, &mut exchange).await {
             Ok(response) => response,
             Err(rejection) => {
                 exchange.rejected(&rejection);
                 respond::response(rejection)
             }
         };
+        if exchange.method == Method::HEAD {
+            response = without_own_body(response);
+        }
         exchange.answered(&response);
         Ok(response.map(|body| Measured::new(body, exchange)))
     }
@@ -317,9 +320,14 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let status = self.status.unwrap_or(CLIENT_CLOSED);
+        let (status, error) = if std::thread::panicking() {
+            (StatusCode::INTERNAL_SERVER_ERROR, "a defect of the program: its log says which")
+        } else {
+            (CLIENT_CLOSED, "the client went away")
+        };
+        let status = self.status.unwrap_or(status);
         if !self.is_complete && self.error.is_none() {
-            self.error = Some("the client went away".into());
+            self.error = Some(error.into());
         }
         let metrics = self.edge.metrics(self.route);
         if self.route.is_some() {
@@ -330,6 +338,16 @@ impl Drop for Exchange {
             self.edge.log.write(self.record(text, status));
         }
     }
+}
+
+/// The same head, which says how long the body would be (RFC 9110 section 9.3.2). An upstream's response to `HEAD` has none.
+fn without_own_body(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    if let ResponseBody::Own(body) = response.body_mut()
+        && let Some(bytes) = body.take()
+    {
+        response.headers_mut().insert(CONTENT_LENGTH, bytes.len().into());
+    }
+    response
 }
 
 /// The whole chain of causes, for the operator.
