@@ -97,6 +97,73 @@ fn an_http2_client_that_opens_no_window_is_not_kept_forever() {
 }
 
 #[test]
+fn a_client_that_reads_nothing_is_not_kept_forever_and_the_upstream_is_not_blamed() {
+    let upstream = RawUpstream::start();
+    let limits = "stall_timeout = \"1s\"";
+    let gateway = Gateway::with(upstream.address, open(limits, "idle_timeout = \"500ms\""));
+    let mut client = gateway.client();
+    client.send_request("GET", "/", &[], b"");
+    let mut to = upstream.accept();
+    RawUpstream::read_head(&mut to);
+    to.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n").unwrap();
+    // Ends when the gateway has let go of the upstream; long before all of it is sent.
+    let chunk = vec![b'x'; 1 << 20];
+    let sent = (0..95).take_while(|_| to.get_mut().write_all(&chunk).is_ok()).count();
+    assert!(sent < 95, "{sent}");
+    gateway.wait_for_metric("listener=\"main\",reason=\"stall_timeout\"} 1");
+    gateway.wait_for_metric("upstream_failures_total{reason=\"idle_timeout\",upstream=\"main\"} 0");
+}
+
+#[test]
+fn a_client_that_reads_slowly_gets_all_of_a_response_that_the_upstream_sent_in_time() {
+    let upstream = RawUpstream::start();
+    let timeouts = "idle_timeout = \"300ms\"\nfirst_byte_timeout = \"1500ms\"";
+    let gateway = Gateway::with(upstream.address, open("", timeouts));
+    let mut client = gateway.client();
+    client.send_request("GET", "/", &[], b"");
+    let mut to = upstream.accept();
+    RawUpstream::read_head(&mut to);
+    let size = 24 << 20;
+    let sending = std::thread::spawn(move || {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n");
+        to.get_mut().write_all(head.as_bytes()).unwrap();
+        to.get_mut().write_all(&vec![b'x'; size]).is_ok()
+    });
+    wait_for_upstream_timeout(&gateway);
+    assert_eq!(client.read_head().0, 200);
+    assert!(client.try_read_exact(size).is_some(), "the pause was the client's own");
+    assert!(sending.join().unwrap());
+}
+
+#[test]
+fn an_upload_that_stops_is_given_up_after_the_listener_s_time_and_not_the_upstream_s() {
+    let upstream = RawUpstream::start();
+    let gateway = Gateway::with(upstream.address, open("stall_timeout = \"500ms\"", ""));
+    let mut client = gateway.client();
+    let host = gateway.proxy();
+    client.send(format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 6\r\n\r\nabc"));
+    let mut to = upstream.accept();
+    RawUpstream::read_head(&mut to);
+    let begun = std::time::Instant::now();
+    let answer = client.read_answer();
+    assert_eq!((answer.status, answer.error_code().as_str()), (408, "REQUEST_TIMEOUT"));
+    assert!(begun.elapsed().as_secs() < 10, "not the thirty seconds that the upstream has");
+}
+
+#[test]
+fn a_refused_upload_is_read_to_its_end_so_that_the_client_sees_why() {
+    let upstream = Upstream::echo();
+    let gateway = Gateway::start(upstream.address);
+    let mut client = gateway.client();
+    let body = vec![b'x'; 16 << 20];
+    let answer = client.request("POST", "/", &[], &body);
+    assert_eq!(answer.status, 401);
+    assert_eq!(client.get("/").status, 401, "and the connection is still good");
+    let answer = client.digest(&gateway.owner, "POST", "/", &[], &body);
+    assert_eq!(answer.status, 200, "so that a digest can be given on it");
+}
+
+#[test]
 fn a_refused_client_that_asked_before_sending_is_not_told_to_send() {
     let upstream = Upstream::echo();
     let gateway = Gateway::start(upstream.address);

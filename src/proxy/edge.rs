@@ -26,7 +26,7 @@ use crate::proxy::body::{Measured, ResponseBody};
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request_id::RequestIds;
 use crate::proxy::route::{Route, Routes};
-use crate::proxy::upstream::UpstreamName;
+use crate::proxy::upstream::{BrokenOff, UpstreamName};
 use crate::proxy::{Proxy, respond};
 use crate::telemetry::log::{AccessLog, Record, RequestText};
 use crate::telemetry::metrics::{Decision, Metrics, NO_ROUTE, RefusedReason, RouteMetrics};
@@ -147,7 +147,8 @@ pub struct Exchange {
     upstream: Option<UpstreamName>,
     upstream_status: Option<StatusCode>,
     status: Option<StatusCode>,
-    received: Rc<Cell<u64>>,
+    /// None where the request has no body.
+    received: Option<Rc<Cell<u64>>>,
     sent: u64,
     is_complete: bool,
     error: Option<Cow<'static, str>>,
@@ -191,7 +192,7 @@ impl Exchange {
             upstream: None,
             upstream_status: None,
             status: None,
-            received: Rc::default(),
+            received: None,
             sent: 0,
             is_complete: false,
             error: None,
@@ -211,8 +212,8 @@ impl Exchange {
     }
 
     /// Where the bytes of the request's body are counted.
-    pub fn received(&self) -> Rc<Cell<u64>> {
-        Rc::clone(&self.received)
+    pub fn received(&mut self) -> Rc<Cell<u64>> {
+        Rc::clone(self.received.get_or_insert_default())
     }
 
     /// The address that the request is judged by.
@@ -266,9 +267,13 @@ impl Exchange {
         self.is_complete = true;
     }
 
-    /// The upstream did not send its response to the end.
-    pub(super) fn broke_off(&mut self) {
-        self.error = Some("the upstream's response broke off".into());
+    /// The response ended before its end.
+    pub(super) fn broke_off(&mut self, by: BrokenOff) {
+        let error = match by {
+            BrokenOff::ByUpstream => "the upstream's response broke off",
+            BrokenOff::ByClient => "the client took nothing of the response for too long",
+        };
+        self.error = Some(error.into());
         self.is_complete = true;
     }
 
@@ -311,7 +316,7 @@ impl Exchange {
             named_entry: self.permit.and_then(|permit| permit.named_entry),
             upstream: self.upstream.as_ref().map(|name| Arc::clone(&name.0)),
             upstream_status: self.upstream_status,
-            bytes_received: self.received.get(),
+            bytes_received: self.received.as_ref().map_or(0, |bytes| bytes.get()),
             bytes_sent: self.sent,
             error: self.error.clone(),
         }

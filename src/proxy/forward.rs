@@ -18,7 +18,8 @@ use crate::proxy::headers::{self, Forwarding, Identity};
 use crate::proxy::rejection::Rejection;
 use crate::proxy::route::Route;
 use crate::proxy::tunnel;
-use crate::proxy::upstream::{RequestBody, Upstream, UpstreamError};
+use crate::proxy::upload::RequestBody;
+use crate::proxy::upstream::{Upstream, UpstreamError};
 
 /// A request that passed every check.
 #[derive(Debug)]
@@ -45,14 +46,14 @@ pub(super) async fn forward(
     passed: Passed,
     way: Way<'_>,
     mut parts: Parts,
-    body: Incoming,
+    body: RequestBody,
     exchange: &mut Exchange,
 ) -> Result<Response<ResponseBody>, Rejection> {
     let upgrade = headers::upgrade_token(&parts.headers, parts.version, way.route.upgrades());
     let downstream_upgrade = parts.extensions.remove::<OnUpgrade>();
     rewrite(&mut parts, passed, &way, upgrade, exchange.id());
     exchange.set_upstream(way.upstream.name());
-    let request = Request::from_parts(parts, RequestBody::new(body, exchange.received()));
+    let request = Request::from_parts(parts, body);
     let rejected = |source| Rejection::Upstream { upstream: way.upstream.name().clone(), source };
     let (mut response, lease) = way.upstream.send(request).await.map_err(rejected)?;
     exchange.set_upstream_status(response.status());

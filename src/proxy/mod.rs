@@ -21,6 +21,7 @@ pub mod request_id;
 mod respond;
 pub mod route;
 mod tunnel;
+pub mod upload;
 pub mod upstream;
 
 use std::borrow::Cow;
@@ -43,6 +44,7 @@ use crate::proxy::forward::{Passed, Way};
 use crate::proxy::framing::Coding;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::route::{Route, Routes, TargetError};
+use crate::proxy::upload::RequestBody;
 use crate::proxy::upstream::Upstream;
 use crate::snapshot::SnapshotReader;
 use crate::telemetry::metrics::Metrics;
@@ -105,6 +107,7 @@ impl Proxy {
         exchange: &mut Exchange,
     ) -> Result<Response<ResponseBody>, Rejection> {
         let (parts, body) = request.into_parts();
+        let body = RequestBody::new(body, &parts, inbound, exchange);
         check_form(&parts, inbound.limits.headers)?;
         let client = inbound.client_ip.resolve(inbound.peer, &parts.headers)?;
         exchange.set_client(client.ip);
