@@ -185,6 +185,42 @@ fn an_upstream_of_http_1_0_does_not_make_us_one() {
 }
 
 #[test]
+fn an_answer_that_comes_before_the_request_is_sent_whole_reaches_the_client() {
+    let upstream = RawUpstream::start();
+    let gateway = Gateway::with(upstream.address, open(""));
+    let body = vec![b'x'; 16 << 20];
+    for close in [true, false] {
+        let mut client = gateway.client();
+        let answer = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| client.request("POST", "/", &[], &body));
+            let mut to = upstream.accept();
+            RawUpstream::read_head(&mut to);
+            let connection = if close { "Connection: close\r\n" } else { "" };
+            let response = format!(
+                "HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n{connection}\r\ntoo"
+            );
+            to.get_mut().write_all(response.as_bytes()).unwrap();
+            if close {
+                // What else is sent to it is refused by the kernel, with a reset.
+                drop(to);
+            } else {
+                // Read to the end, which is when the gateway has let go of it.
+                let _ = to.read_to_end(&mut Vec::new());
+            }
+            asking.join().unwrap()
+        });
+        assert_eq!((answer.status, answer.text().as_str()), (413, "too"), "close: {close}");
+        let mut to = take(&upstream, &mut client, "GET");
+        to.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        assert_eq!(
+            client.read_answer().status,
+            204,
+            "in step, on a new connection to the upstream"
+        );
+    }
+}
+
+#[test]
 fn an_upstream_that_stops_within_its_response_is_counted_so() {
     let upstream = RawUpstream::start();
     let gateway = Gateway::with(upstream.address, open("idle_timeout = \"500ms\""));

@@ -10,6 +10,7 @@
 //! Nothing is sent twice: a request goes to another connection only when the library says that not a byte of it was written.
 
 mod exchanges;
+mod stream;
 
 use std::cell::RefCell;
 use std::io;
@@ -29,6 +30,7 @@ use crate::proxy::upload::RequestBody;
 use crate::telemetry::metrics::{ConnectOutcome, UpstreamFailure, UpstreamMetrics};
 use exchanges::End;
 pub(super) use exchanges::Exchanges;
+use stream::UpstreamStream;
 
 /// The name of an upstream in config, metrics and logs.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -217,7 +219,7 @@ impl Upstream {
         let _ = stream.set_nodelay(true);
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(BUFFER)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(UpstreamStream::new(stream)))
             .await
             .map_err(UpstreamError::Reset)?;
         let exchanges = Rc::new(Exchanges::new(Arc::clone(&self.clock)));
