@@ -40,6 +40,10 @@ pub(super) fn serve(app: App) -> miette::Result<()> {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
+            () = app.worker_lost() => {
+                tracing::error!("a worker has ended: stopping, so that the program can be started anew");
+                "none"
+            }
         };
         tokio::spawn(async move {
             tokio::select! {
