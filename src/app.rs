@@ -41,6 +41,7 @@ pub struct App {
     readiness: Arc<Readiness>,
     workers: Vec<JoinHandle<io::Result<()>>>,
     stop_workers: watch::Sender<bool>,
+    worker_ended: watch::Receiver<bool>,
     stop_control: watch::Sender<bool>,
     control_tasks: Vec<tokio::task::JoinHandle<()>>,
     access_log: AccessLogGuard,
@@ -148,6 +149,16 @@ impl App {
         &self.runtime
     }
 
+    /// Resolves when a worker has ended that nobody stopped. The program is then no longer ready, and is to be stopped: what is
+    /// left of it would serve by halves.
+    pub fn worker_lost(&self) -> impl Future<Output = ()> + use<> {
+        let (mut ended, readiness) = (self.worker_ended.clone(), Arc::clone(&self.readiness));
+        async move {
+            let _ = ended.wait_for(|ended| *ended).await;
+            readiness.set(false);
+        }
+    }
+
     /// Drains, flushes and ends. Requests in flight are answered, within the drain's limit.
     ///
     /// # Errors
@@ -240,7 +251,8 @@ impl Building {
         let proxies = self.addresses(&sockets.proxies);
         let admin = sockets.admin.address;
         let metrics_address = sockets.metrics.as_ref().map(|(_, bound)| bound.address);
-        let workers = self.start_workers(sockets.proxies, &stopping_workers)?;
+        let (ended, worker_ended) = worker::Ended::new();
+        let workers = self.start_workers(sockets.proxies, &stopping_workers, &ended)?;
         let mut control_tasks =
             self.start_http(sockets.admin, sockets.metrics, &readiness, &stopping_control)?;
         let stopped = async move {
@@ -255,6 +267,7 @@ impl Building {
             readiness,
             workers,
             stop_workers,
+            worker_ended,
             stop_control,
             control_tasks,
             access_log: self.access_log,
@@ -273,6 +286,7 @@ impl Building {
         &self,
         bound: Vec<Bound>,
         stop: &watch::Receiver<bool>,
+        ended: &worker::Ended,
     ) -> Result<Vec<JoinHandle<io::Result<()>>>, StartError> {
         let settings = &self.config.proxy;
         let routes = Arc::new(Routes::new(settings.routes.clone()));
@@ -301,6 +315,7 @@ impl Building {
                 clock: self.clock.clone(),
                 stop: stop.clone(),
                 drain: settings.drain,
+                ended: ended.clone(),
             })
         };
         Ok(sockets.into_iter().enumerate().map(spawn).collect::<io::Result<_>>()?)

@@ -2,6 +2,9 @@
 //!
 //! A request never crosses threads, and a worker does no disk or store I/O. How a worker stops: it takes what its backlogs
 //! still hold, asks its connections to end after the requests they carry, and cuts what is left when the drain's time is over.
+//!
+//! A panic in a request ends that request's connection. Whatever else ends a worker unasked is told through [`Plan::ended`]: a
+//! program that has lost one is to be ended, not to go on by halves.
 
 use std::io;
 use std::net::TcpListener as StdListener;
@@ -57,6 +60,29 @@ pub struct Plan {
     pub stop: watch::Receiver<bool>,
     /// How long requests in flight may take to finish then.
     pub drain: Duration,
+    /// Told when the worker has ended, for whatever reason.
+    pub ended: Ended,
+}
+
+/// Tells, when it is dropped, that a worker has ended.
+#[derive(Clone, Debug)]
+pub struct Ended(Arc<watch::Sender<bool>>);
+
+impl Ended {
+    /// A pair: for the workers, and for whoever watches them.
+    pub fn new() -> (Self, watch::Receiver<bool>) {
+        let (tell, told) = watch::channel(false);
+        (Self(Arc::new(tell)), told)
+    }
+}
+
+/// Lives as long as the worker's thread does, whether that returns or panics.
+struct Alive(Ended);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.0.send_replace(true);
+    }
 }
 
 /// What the workers' sockets of one listener have in common.
@@ -78,6 +104,7 @@ pub struct Listener {
 /// The operating system gives no thread.
 pub fn spawn(plan: Plan) -> io::Result<JoinHandle<io::Result<()>>> {
     std::thread::Builder::new().name(format!("worker-{}", plan.index)).spawn(move || {
+        let _alive = Alive(plan.ended.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         LocalSet::new().block_on(&runtime, run(plan))
     })
@@ -96,16 +123,29 @@ async fn run(mut plan: Plan) -> io::Result<()> {
         .collect();
     let request_ids = RequestIds::new().map_err(io::Error::other)?;
     let edge = Rc::new(build_edge(&plan, &upstreams, request_ids));
-    let ticker = spawn_local(tick(clock, Arc::clone(&connections), upstreams, Rc::clone(&edge)));
+    let mut ticker =
+        spawn_local(tick(clock, Arc::clone(&connections), upstreams, Rc::clone(&edge)));
     let mut accepting = JoinSet::new();
     for (socket, listener) in plan.sockets {
         let socket = TcpListener::from_std(socket)?;
         let serving = Serving::new(listener, Arc::clone(&connections), Rc::clone(&edge));
         accepting.spawn_local(serving.accept(socket, plan.stop.clone()));
     }
-    while accepting.join_next().await.is_some() {}
+    tokio::select! {
+        // Without it no deadline is kept.
+        ticked = &mut ticker => ticked.map_err(io::Error::other)?,
+        accepted = all(&mut accepting) => accepted?,
+    }
     connections.drain_within(plan.drain).await;
     ticker.abort();
+    Ok(())
+}
+
+/// Waits for every listener to have stopped accepting.
+async fn all(accepting: &mut JoinSet<()>) -> io::Result<()> {
+    while let Some(accepted) = accepting.join_next().await {
+        accepted.map_err(io::Error::other)?;
+    }
     Ok(())
 }
 
@@ -205,3 +245,58 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Deadlines are whole seconds; looking twice a second is soon enough.
 const TICKS_PER_SWEEP: u64 = 5;
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+    use crate::identity::digest::{self, Digest, NonceKey};
+    use crate::snapshot::Snapshot;
+    use crate::telemetry::{AccessLogTarget, LogFormat, LogSettings};
+
+    fn listener(metrics: &Metrics) -> Arc<Listener> {
+        Arc::new(Listener {
+            name: "main".into(),
+            limits: Arc::default(),
+            client_ip: Arc::new(client_ip::Settings::default()),
+            slots: Slots::new(1, metrics.listener("main")),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_cannot_go_on_is_missed() {
+        // Nothing that can be waited on: the worker fails where it would begin to accept.
+        let socket = StdListener::from(OwnedFd::from(File::open("/dev/null").unwrap()));
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let settings = LogSettings {
+            access_log: AccessLogTarget::Off,
+            access_log_queue: 1,
+            level: "off".into(),
+            format: LogFormat::Text,
+        };
+        let (log, _open) = AccessLog::start(&settings, metrics.access_log_dropped()).unwrap();
+        let (ended, mut told) = Ended::new();
+        let (_stop, stopping) = watch::channel(false);
+        let worker = spawn(Plan {
+            index: 0,
+            sockets: vec![(socket, listener(&metrics))],
+            routes: Arc::new(Routes::new(Vec::new())),
+            upstreams: Vec::new(),
+            authenticator: Arc::new(Authenticator::new(Digest::new(
+                digest::Settings::default(),
+                NonceKey::from_bytes([0; 32]),
+            ))),
+            snapshots: Arc::new(SnapshotCell::new(Snapshot::default())),
+            log,
+            metrics,
+            clock: Clock::system(),
+            stop: stopping,
+            drain: Duration::from_secs(1),
+            ended,
+        });
+        told.wait_for(|ended| *ended).await.unwrap();
+        assert!(!matches!(worker.unwrap().join(), Ok(Ok(()))));
+    }
+}

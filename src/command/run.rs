@@ -1,10 +1,10 @@
 //! `run` and `check`.
 
 use std::io;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use miette::{IntoDiagnostic as _, WrapErr as _, miette};
+use miette::{IntoDiagnostic as _, WrapErr as _};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{ConfigArguments, advice, load, say};
@@ -37,10 +37,13 @@ pub(super) fn check(arguments: &ConfigArguments) -> miette::Result<()> {
     say(&format!("{}: ok\n", arguments.config.display()))
 }
 
-/// SIGTERM and SIGINT, on a thread of their own. To be listened to before anything is served: a signal that comes without a
+/// SIGTERM, SIGINT and SIGHUP, on a thread of their own. To be listened to before anything is served: a signal that comes without a
 /// listener ends the process at once, and requests in flight with it.
 #[derive(Debug)]
-pub(super) struct Signals(Receiver<&'static str>);
+pub(super) struct Signals {
+    told: Receiver<&'static str>,
+    tell: Sender<&'static str>,
+}
 
 impl Signals {
     pub(super) fn listen() -> miette::Result<Self> {
@@ -48,22 +51,37 @@ impl Signals {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let signals = {
                 let _in_runtime = runtime.enter();
-                (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+                Kinds {
+                    terminate: signal(SignalKind::terminate())?,
+                    interrupt: signal(SignalKind::interrupt())?,
+                    hangup: signal(SignalKind::hangup())?,
+                }
             };
             let (tell, told) = channel();
-            let heed = heed(signals, move |name| _ = tell.send(name));
+            let signalled = tell.clone();
+            let heed = heed(signals, move |name| _ = signalled.send(name));
             std::thread::Builder::new()
                 .name("signals".into())
                 .spawn(move || runtime.block_on(heed))?;
-            Ok(Self(told))
+            Ok(Self { told, tell })
         };
         listen().into_diagnostic().wrap_err("cannot listen to signals")
     }
 
-    /// Waits for a signal, then stops in good order. A second signal ends the process at once.
+    /// Waits for a signal, or for a worker to be lost, then stops in good order. A second signal ends the process at once.
     pub(super) fn serve(self, app: App) -> miette::Result<()> {
-        let signal = self.0.recv().map_err(|_| miette!("the thread for signals has ended"))?;
-        tracing::info!(signal, "stopping: requests in flight are finished first");
+        let lost = app.worker_lost();
+        app.runtime().spawn(async move {
+            lost.await;
+            let _ = self.tell.send(WORKER_LOST);
+        });
+        let why = self.told.recv().into_diagnostic()?;
+        if why == WORKER_LOST {
+            tracing::error!(
+                "a worker has ended: stopping, so that the program can be started anew"
+            );
+        }
+        tracing::info!(why, "stopping: requests in flight are finished first");
         let begun = Instant::now();
         app.stop().into_diagnostic()?;
         tracing::info!(took_ms = begun.elapsed().as_millis(), "stopped");
@@ -72,7 +90,7 @@ impl Signals {
 }
 
 /// Tells of the first signal, and ends the process at the next.
-async fn heed(mut signals: (Signal, Signal), tell: impl FnOnce(&'static str)) {
+async fn heed(mut signals: Kinds, tell: impl FnOnce(&'static str)) {
     tell(next(&mut signals).await);
     let begun = Instant::now();
     // Some senders tell the process and then its whole group: that is one wish, said twice.
@@ -83,11 +101,24 @@ async fn heed(mut signals: (Signal, Signal), tell: impl FnOnce(&'static str)) {
     std::process::exit(EXIT_INTERRUPTED);
 }
 
-async fn next((terminate, interrupt): &mut (Signal, Signal)) -> &'static str {
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+/// The next signal that asks to stop. SIGHUP, which asks other servers to read their config again, is answered in the log:
+/// without a listener it would end the process.
+async fn next(signals: &mut Kinds) -> &'static str {
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => return "SIGTERM",
+            _ = signals.interrupt.recv() => return "SIGINT",
+            _ = signals.hangup.recv() => {
+                tracing::warn!("SIGHUP changes nothing: the config is read at the start only");
+            }
+        }
     }
+}
+
+struct Kinds {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
 }
 
 /// Signals that come within this time of the first are the same one.
@@ -95,3 +126,6 @@ const SAME_WISH: Duration = Duration::from_millis(500);
 
 /// What a shell reports for a process that Ctrl-C ended.
 const EXIT_INTERRUPTED: i32 = 130;
+
+/// Stands where a signal's name would.
+const WORKER_LOST: &str = "a worker was lost";

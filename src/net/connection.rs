@@ -4,27 +4,34 @@
 //! A connection is in one of three phases:
 //! - *head*: a request has begun and its head is not complete ([`ConnectionLimits::header_timeout`]);
 //! - *busy*: requests are being answered; a peer that takes no bytes is ended after [`ConnectionLimits::stall_timeout`];
-//! - *idle*: kept alive ([`ConnectionLimits::idle_timeout`]).
+//! - *idle*: kept alive ([`ConnectionLimits::idle_timeout`]). An HTTP/2 connection is idle from its preface on, and is told
+//!   before it is left, since a client has to know which of its requests were seen.
+//!
+//! A peer that takes no bytes is seen in two ways: the socket is full, or, on HTTP/2, the peer opens no window, while the socket
+//! has room. So each response says when something of it was handed on and when more was asked for ([`RequestGuard`]).
+//!
+//! At a drain, a connection that has not sent its first request yet may send it: it was accepted, so it is served.
 //!
 //! Everything here is `Send`, as an upgraded connection has to be; the atomics are read and written by one thread and cost what plain fields do.
 
+mod http;
+
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
-use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::ConnectionLimits;
-use super::listener::{Slot, Slots};
-use crate::telemetry::metrics::CloseReason;
+use super::listener::Slot;
+
+pub use http::{http_builder, serve};
 
 /// Milliseconds since some start, told to within a tick. Starts at one, so that zero can mean "never".
 #[derive(Debug)]
@@ -66,9 +73,16 @@ pub struct Connection {
     /// When the peer stopped taking bytes; zero while it takes them.
     write_stalled_ms: AtomicU64,
     requests: AtomicU32,
+    /// Requests whose response waits for the peer, and since when none of them has got on.
+    untaken: AtomicU32,
+    taken_ms: AtomicU64,
+    /// Bytes of the HTTP/2 preface seen so far; [`NOT_HTTP2`] once something else was.
+    preface: AtomicU8,
     multiplexed: AtomicBool,
+    /// No request has begun yet.
+    fresh: AtomicBool,
     ended: AtomicU8,
-    draining: AtomicBool,
+    leaving: AtomicU8,
     waker: AtomicWaker,
 }
 
@@ -82,6 +96,16 @@ const IDLE_TIMEOUT: u8 = 2;
 const STALL_TIMEOUT: u8 = 3;
 const CUT_BY_DRAIN: u8 = 4;
 
+/// Whether, and how soon, the peer is told that the connection ends.
+const STAYING: u8 = 0;
+const LEAVING_IDLE: u8 = 1;
+const LEAVING_SOON: u8 = 2;
+const LEAVING_NOW: u8 = 3;
+
+/// What an HTTP/2 connection begins with (RFC 9113 section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const NOT_HTTP2: u8 = u8::MAX;
+
 impl Connection {
     fn new(clock: Arc<CoarseClock>, limits: Arc<ConnectionLimits>) -> Self {
         let since_ms = AtomicU64::new(clock.now_ms());
@@ -92,9 +116,13 @@ impl Connection {
             since_ms,
             write_stalled_ms: AtomicU64::new(0),
             requests: AtomicU32::new(0),
+            untaken: AtomicU32::new(0),
+            taken_ms: AtomicU64::new(0),
+            preface: AtomicU8::new(0),
             multiplexed: AtomicBool::new(false),
+            fresh: AtomicBool::new(true),
             ended: AtomicU8::new(OPEN),
-            draining: AtomicBool::new(false),
+            leaving: AtomicU8::new(STAYING),
             waker: AtomicWaker::new(),
         }
     }
@@ -103,7 +131,8 @@ impl Connection {
     pub fn begin_request(self: &Arc<Self>) -> RequestGuard {
         self.requests.fetch_add(1, Relaxed);
         self.phase.store(BUSY, Relaxed);
-        RequestGuard(Arc::clone(self))
+        self.fresh.store(false, Relaxed);
+        RequestGuard { connection: Arc::clone(self), is_untaken: false }
     }
 
     /// Resolves when the connection has to end before its work is done.
@@ -120,50 +149,134 @@ impl Connection {
         self.waker.wake();
     }
 
-    fn drain(&self) {
-        self.draining.store(true, Relaxed);
+    fn leave(&self, how: u8) {
+        self.leaving.fetch_max(how, Relaxed);
         self.waker.wake();
     }
 
+    /// Whether the peer is to be told now that the connection ends.
+    fn is_leaving(&self) -> bool {
+        match self.leaving.load(Relaxed) {
+            STAYING => false,
+            LEAVING_SOON => !self.fresh.load(Relaxed) || self.multiplexed.load(Relaxed),
+            _ => true,
+        }
+    }
+
     fn check(&self) {
-        let since = self.since_ms.load(Relaxed);
-        let stalled = self.write_stalled_ms.load(Relaxed);
-        if stalled != 0 && self.clock.has_passed(stalled, self.limits.stall_timeout) {
+        if self.is_stalled() {
             return self.end(STALL_TIMEOUT);
         }
+        let since = self.since_ms.load(Relaxed);
+        let limits = &self.limits;
         match self.phase.load(Relaxed) {
-            HEAD if self.clock.has_passed(since, self.limits.header_timeout) => {
-                self.end(HEADER_TIMEOUT)
-            }
-            IDLE if self.clock.has_passed(since, self.limits.idle_timeout) => {
+            HEAD if self.clock.has_passed(since, limits.header_timeout) => self.end(HEADER_TIMEOUT),
+            IDLE if self.clock.has_passed(since, limits.idle_timeout + LEAVE_GRACE) => {
                 self.end(IDLE_TIMEOUT)
+            }
+            IDLE if self.clock.has_passed(since, limits.idle_timeout) => {
+                if self.multiplexed.load(Relaxed) {
+                    self.leave(LEAVING_IDLE);
+                } else {
+                    self.end(IDLE_TIMEOUT);
+                }
             }
             _ => {}
         }
     }
 
+    /// Whether the peer has taken nothing for too long of what it asked for.
+    fn is_stalled(&self) -> bool {
+        let has_passed = |since| self.clock.has_passed(since, self.limits.stall_timeout);
+        let socket_full = self.write_stalled_ms.load(Relaxed);
+        if socket_full != 0 && has_passed(socket_full) {
+            return true;
+        }
+        // As long as one request waits for us or its upstream, its neighbours may wait for the peer.
+        let untaken = self.untaken.load(Relaxed);
+        untaken > 0
+            && untaken == self.requests.load(Relaxed)
+            && has_passed(self.taken_ms.load(Relaxed))
+    }
+
     fn read_some(&self, bytes: &[u8]) {
-        match self.phase.load(Relaxed) {
-            HEAD if bytes.starts_with(b"PRI ") => self.multiplexed.store(true, Relaxed),
-            // On HTTP/2, bytes between requests are pings and settings; its heads are bounded by the library.
-            IDLE if !self.multiplexed.load(Relaxed) => {
-                self.since_ms.store(self.clock.now_ms(), Relaxed);
-                self.phase.store(HEAD, Relaxed);
-            }
-            _ => {}
+        if self.fresh.load(Relaxed) {
+            self.look_for_preface(bytes);
+        }
+        // On HTTP/2, bytes between requests are pings and settings; its heads are bounded by the library.
+        if self.phase.load(Relaxed) == IDLE && !self.multiplexed.load(Relaxed) {
+            self.enter(HEAD);
+        }
+    }
+
+    fn look_for_preface(&self, bytes: &[u8]) {
+        let seen = self.preface.load(Relaxed);
+        let Some(expected) = PREFACE.get(usize::from(seen)..).filter(|rest| !rest.is_empty())
+        else {
+            return;
+        };
+        let length = expected.len().min(bytes.len());
+        if bytes[..length] != expected[..length] {
+            return self.preface.store(NOT_HTTP2, Relaxed);
+        }
+        // At most the preface's 24.
+        self.preface.store(seen + u8::try_from(length).unwrap_or(NOT_HTTP2), Relaxed);
+        if length == expected.len() {
+            self.multiplexed.store(true, Relaxed);
+            self.enter(IDLE);
+        }
+    }
+
+    fn enter(&self, phase: u8) {
+        self.since_ms.store(self.clock.now_ms(), Relaxed);
+        self.phase.store(phase, Relaxed);
+    }
+
+    /// The peer took bytes, or can't at the moment.
+    fn wrote(&self, taken: bool) {
+        if !taken {
+            let now = self.clock.now_ms();
+            let _ = self.write_stalled_ms.compare_exchange(0, now, Relaxed, Relaxed);
+            return;
+        }
+        self.write_stalled_ms.store(0, Relaxed);
+        // The end of a response may be on its way when the request is already done with.
+        if self.phase.load(Relaxed) == IDLE && !self.multiplexed.load(Relaxed) {
+            self.since_ms.store(self.clock.now_ms(), Relaxed);
         }
     }
 }
 
 /// Keeps a connection busy.
 #[derive(Debug)]
-pub struct RequestGuard(Arc<Connection>);
+pub struct RequestGuard {
+    connection: Arc<Connection>,
+    is_untaken: bool,
+}
+
+impl RequestGuard {
+    /// Says that bytes of the response were handed on: from now on, the peer is waited for.
+    pub fn handed_on(&mut self) {
+        self.connection.taken_ms.store(self.connection.clock.now_ms(), Relaxed);
+        if !std::mem::replace(&mut self.is_untaken, true) {
+            self.connection.untaken.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Says that more was asked for: the peer is no longer waited for.
+    pub fn asked_for_more(&mut self) {
+        if std::mem::take(&mut self.is_untaken) {
+            self.connection.taken_ms.store(self.connection.clock.now_ms(), Relaxed);
+            self.connection.untaken.fetch_sub(1, Relaxed);
+        }
+    }
+}
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
-        if self.0.requests.fetch_sub(1, Relaxed) == 1 {
-            self.0.since_ms.store(self.0.clock.now_ms(), Relaxed);
-            self.0.phase.store(IDLE, Relaxed);
+        self.asked_for_more();
+        if self.connection.requests.fetch_sub(1, Relaxed) == 1 {
+            self.connection.enter(IDLE);
         }
     }
 }
@@ -200,9 +313,16 @@ impl Connections {
     }
 
     /// Asks every connection to end once its requests are answered, and cuts those that have not ended after `limit`.
+    ///
+    /// Those that were accepted and have not begun a request yet have a moment to do so.
     pub async fn drain_within(&self, limit: Duration) {
-        self.each(Connection::drain);
-        if !self.all_closed_within(limit).await {
+        let first = limit.min(FIRST_REQUEST_GRACE);
+        self.each(|connection| connection.leave(LEAVING_SOON));
+        if self.all_closed_within(first).await {
+            return;
+        }
+        self.each(|connection| connection.leave(LEAVING_NOW));
+        if !self.all_closed_within(limit.saturating_sub(first)).await {
             self.each(|connection| connection.end(CUT_BY_DRAIN));
             self.all_closed_within(CUT_GRACE).await;
         }
@@ -258,18 +378,6 @@ impl AsyncRead for WatchedStream {
     }
 }
 
-impl WatchedStream {
-    fn stamp<T>(&self, polled: Poll<T>) -> Poll<T> {
-        let stalled = &self.connection.write_stalled_ms;
-        if polled.is_ready() {
-            stalled.store(0, Relaxed);
-        } else if stalled.load(Relaxed) == 0 {
-            stalled.store(self.connection.clock.now_ms(), Relaxed);
-        }
-        polled
-    }
-}
-
 impl AsyncWrite for WatchedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -277,7 +385,8 @@ impl AsyncWrite for WatchedStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.stamp(polled)
+        self.connection.wrote(polled.is_ready());
+        polled
     }
 
     fn poll_write_vectored(
@@ -286,7 +395,8 @@ impl AsyncWrite for WatchedStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.stamp(polled)
+        self.connection.wrote(polled.is_ready());
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -302,83 +412,17 @@ impl AsyncWrite for WatchedStream {
     }
 }
 
-/// A builder of HTTP connections with the limits of a listener: HTTP/1.1, and HTTP/2 by prior knowledge.
-pub fn http_builder<E>(executor: E, limits: &ConnectionLimits) -> auto::Builder<E> {
-    let mut builder = auto::Builder::new(executor);
-    // The sweep keeps the header deadline; a timer for each request would cost more than the request's parsing.
-    builder.http1().header_read_timeout(None).max_buf_size(limits.header_bytes).keep_alive(true);
-    if limits.headers != LIBRARY_MAX_HEADERS {
-        builder.http1().max_headers(limits.headers);
-    }
-    builder
-        .http2()
-        .max_concurrent_streams(limits.h2_streams)
-        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-        .max_pending_accept_reset_streams(Some(H2_PENDING_RESETS))
-        .max_local_error_reset_streams(Some(H2_LOCAL_RESETS));
-    builder
-}
-
-/// Serves a connection until it ends by itself, by a deadline or by a drain, and counts which it was.
-pub async fn serve<S, B, E>(
-    builder: &auto::Builder<E>,
-    stream: WatchedStream,
-    connection: &Connection,
-    slots: &Slots,
-    service: S,
-) where
-    S: hyper::service::Service<http::Request<hyper::body::Incoming>, Response = http::Response<B>>,
-    S::Future: 'static,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: http_body::Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    E: auto::HttpServerConnExec<S::Future, B>,
-{
-    let mut http = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
-    let mut told_to_drain = false;
-    let ended = poll_fn(|cx| {
-        connection.waker.register(cx.waker());
-        if connection.ended.load(Relaxed) != OPEN {
-            return Poll::Ready(reason(connection));
-        }
-        if !told_to_drain && connection.draining.load(Relaxed) {
-            told_to_drain = true;
-            http.as_mut().graceful_shutdown();
-        }
-        http.as_mut().poll(cx).map(|result| match result {
-            Ok(()) if told_to_drain => CloseReason::Drain,
-            Ok(()) => CloseReason::Finished,
-            Err(error) => match error.downcast_ref::<hyper::Error>() {
-                Some(error) if error.is_parse() => CloseReason::Malformed,
-                _ => CloseReason::Error,
-            },
-        })
-    })
-    .await;
-    // While the stream is still open: whoever sees it closed finds it counted.
-    slots.closed(ended);
-}
-
-fn reason(connection: &Connection) -> CloseReason {
-    match connection.ended.load(Relaxed) {
-        HEADER_TIMEOUT => CloseReason::HeaderTimeout,
-        IDLE_TIMEOUT => CloseReason::IdleTimeout,
-        STALL_TIMEOUT => CloseReason::StallTimeout,
-        _ => CloseReason::Drain,
-    }
-}
-
 /// How often a drain looks whether it is done.
 const DRAIN_LOOK: Duration = Duration::from_millis(10);
+
+/// For an HTTP/2 client that was told of the end to agree to it.
+const LEAVE_GRACE: Duration = Duration::from_secs(2);
+
+/// For the first request of a connection that is accepted while the program stops. It is on its way, or there is none.
+const FIRST_REQUEST_GRACE: Duration = Duration::from_millis(500);
 
 /// For the tasks of connections that were cut to see it.
 const CUT_GRACE: Duration = Duration::from_millis(500);
 
-/// Header lines the library takes when it is not told otherwise; saying it again would cost it its array on the stack.
-const LIBRARY_MAX_HEADERS: usize = 100;
-
-/// Streams that a peer reset before they were looked at. Source: the library's default, kept here so that it can't change unseen.
-const H2_PENDING_RESETS: usize = 20;
-
-/// Streams that we reset for the peer's errors before the connection is closed. Source: as above.
-const H2_LOCAL_RESETS: usize = 1024;
+#[cfg(test)]
+mod tests;

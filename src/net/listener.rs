@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -74,7 +74,7 @@ impl Slots {
     }
 
     /// A place for one more connection, unless all are taken.
-    fn take(self: &Arc<Self>) -> Option<Slot> {
+    pub(super) fn take(self: &Arc<Self>) -> Option<Slot> {
         if self.open.fetch_add(1, Ordering::Relaxed) >= self.limit {
             self.open.fetch_sub(1, Ordering::Relaxed);
             self.metrics.closed(CloseReason::Limit);
@@ -186,6 +186,9 @@ fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<BoundSocket> {
     if matches!(sharing, Sharing::WithWorkers) {
         socket.set_reuse_port(true)?;
     }
+    // Accepted connections inherit it: a peer that vanished without a word is noticed even where nothing is due, as in a tunnel.
+    let probes = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_INTERVAL);
+    socket.set_tcp_keepalive(&probes)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     if matches!(sharing, Sharing::Alone) {
@@ -197,6 +200,12 @@ fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<BoundSocket> {
 
 /// Connections that wait to be accepted. The kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
+
+/// Silence on a connection after which the kernel asks whether the peer is there.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+
+/// Between two such questions; the kernel's own number of them has to go unanswered.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// After an error that touches every connection, such as too many open files.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 
 use crate::proxy::edge::Exchange;
 use crate::proxy::headers;
-use crate::proxy::upstream::Lease;
+use crate::proxy::upstream::{BrokenOff, Lease};
 
 /// What a response carries.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub enum ResponseBody {
         body: Incoming,
         /// The connection it comes from.
         lease: Option<Lease>,
+        /// Whose doing it is that there is no more of it.
+        broken_off: Option<BrokenOff>,
     },
 }
 
@@ -32,7 +34,16 @@ impl ResponseBody {
             lease.finish();
             return Self::Own(None);
         }
-        Self::Upstream { body, lease: Some(lease) }
+        Self::Upstream { body, lease: Some(lease), broken_off: None }
+    }
+}
+
+impl ResponseBody {
+    fn broken_off(&self) -> BrokenOff {
+        match self {
+            Self::Upstream { broken_off: Some(by), .. } => *by,
+            _ => BrokenOff::ByUpstream,
+        }
     }
 }
 
@@ -46,10 +57,13 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             Self::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Upstream { body, lease } => {
+            Self::Upstream { body, lease, broken_off } => {
                 let polled = Pin::new(&mut *body).poll_frame(cx);
+                if let Some(held) = lease {
+                    held.asked(polled.is_pending());
+                }
                 if let Poll::Ready(frame) = &polled {
-                    settle(frame.as_ref(), body.is_end_stream(), lease);
+                    *broken_off = settle(frame.as_ref(), body.is_end_stream(), lease);
                 }
                 polled.map(|frame| frame.map(|frame| frame.map(clean_trailers)))
             }
@@ -73,28 +87,21 @@ impl Body for ResponseBody {
     }
 }
 
-/// Stamps progress, and gives the connection back as soon as the last frame is here: nobody may ask for another.
+/// Gives the connection back as soon as the last frame is here: nobody may ask for another.
 fn settle(
     frame: Option<&Result<Frame<Bytes>, hyper::Error>>,
     is_end: bool,
     lease: &mut Option<Lease>,
-) {
+) -> Option<BrokenOff> {
     match frame {
-        Some(Ok(_)) if !is_end => {
-            if let Some(lease) = lease {
-                lease.progressed();
-            }
-        }
+        Some(Ok(_)) if !is_end => None,
         Some(Ok(_)) | None => {
             if let Some(lease) = lease.take() {
                 lease.finish();
             }
+            None
         }
-        Some(Err(_)) => {
-            if let Some(lease) = lease.take() {
-                lease.broke_off();
-            }
-        }
+        Some(Err(_)) => lease.take().map(|lease| lease.broke_off()),
     }
 }
 
@@ -131,6 +138,7 @@ impl Body for Measured {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.exchange.asked_for_more();
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -139,7 +147,10 @@ impl Body for Measured {
                     self.exchange.complete();
                 }
             }
-            Poll::Ready(Some(Err(_))) => self.exchange.broke_off(),
+            Poll::Ready(Some(Err(_))) => {
+                let by = self.body.broken_off();
+                self.exchange.broke_off(by);
+            }
             Poll::Ready(None) => self.exchange.complete(),
             Poll::Pending => {}
         }

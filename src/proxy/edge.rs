@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
@@ -26,7 +26,7 @@ use crate::proxy::body::{Measured, ResponseBody};
 use crate::proxy::rejection::Rejection;
 use crate::proxy::request_id::RequestIds;
 use crate::proxy::route::{Route, Routes};
-use crate::proxy::upstream::UpstreamName;
+use crate::proxy::upstream::{BrokenOff, UpstreamName};
 use crate::proxy::{Proxy, respond};
 use crate::telemetry::log::{AccessLog, Record, RequestText};
 use crate::telemetry::metrics::{Decision, Metrics, NO_ROUTE, RefusedReason, RouteMetrics};
@@ -105,13 +105,16 @@ impl Edge {
     ) -> Result<Response<Measured>, Infallible> {
         let mut exchange =
             Box::new(Exchange::begin(Rc::clone(&self), Rc::clone(&inbound), &request));
-        let response = match self.proxy.handle(&inbound, request, &mut exchange).await {
+        let mut response = match self.proxy.handle(&inbound, request, &mut exchange).await {
             Ok(response) => response,
             Err(rejection) => {
                 exchange.rejected(&rejection);
                 respond::response(rejection)
             }
         };
+        if exchange.method == Method::HEAD {
+            response = without_own_body(response);
+        }
         exchange.answered(&response);
         Ok(response.map(|body| Measured::new(body, exchange)))
     }
@@ -128,7 +131,7 @@ impl Edge {
 pub struct Exchange {
     edge: Rc<Edge>,
     inbound: Rc<Inbound>,
-    _busy: RequestGuard,
+    busy: RequestGuard,
     started: Instant,
     time: Timestamp,
     method: Method,
@@ -144,7 +147,8 @@ pub struct Exchange {
     upstream: Option<UpstreamName>,
     upstream_status: Option<StatusCode>,
     status: Option<StatusCode>,
-    received: Rc<Cell<u64>>,
+    /// None where the request has no body.
+    received: Option<Rc<Cell<u64>>>,
     sent: u64,
     is_complete: bool,
     error: Option<Cow<'static, str>>,
@@ -173,7 +177,7 @@ impl Exchange {
             )
         });
         Self {
-            _busy: inbound.connection.begin_request(),
+            busy: inbound.connection.begin_request(),
             started: Instant::now(),
             time: edge.clock.now(),
             method: request.method().clone(),
@@ -188,7 +192,7 @@ impl Exchange {
             upstream: None,
             upstream_status: None,
             status: None,
-            received: Rc::default(),
+            received: None,
             sent: 0,
             is_complete: false,
             error: None,
@@ -208,8 +212,8 @@ impl Exchange {
     }
 
     /// Where the bytes of the request's body are counted.
-    pub fn received(&self) -> Rc<Cell<u64>> {
-        Rc::clone(&self.received)
+    pub fn received(&mut self) -> Rc<Cell<u64>> {
+        Rc::clone(self.received.get_or_insert_default())
     }
 
     /// The address that the request is judged by.
@@ -247,9 +251,15 @@ impl Exchange {
         self.upstream_status = Some(status);
     }
 
+    /// The downstream asks for the response's next bytes: what it was given before is on its way.
+    pub(super) fn asked_for_more(&mut self) {
+        self.busy.asked_for_more();
+    }
+
     /// Bytes of the response's body were handed on.
     pub(super) fn add_sent(&mut self, bytes: usize) {
         self.sent += bytes as u64;
+        self.busy.handed_on();
     }
 
     /// The response was handed on whole.
@@ -257,9 +267,13 @@ impl Exchange {
         self.is_complete = true;
     }
 
-    /// The upstream did not send its response to the end.
-    pub(super) fn broke_off(&mut self) {
-        self.error = Some("the upstream's response broke off".into());
+    /// The response ended before its end.
+    pub(super) fn broke_off(&mut self, by: BrokenOff) {
+        let error = match by {
+            BrokenOff::ByUpstream => "the upstream's response broke off",
+            BrokenOff::ByClient => "the client took nothing of the response for too long",
+        };
+        self.error = Some(error.into());
         self.is_complete = true;
     }
 
@@ -302,7 +316,7 @@ impl Exchange {
             named_entry: self.permit.and_then(|permit| permit.named_entry),
             upstream: self.upstream.as_ref().map(|name| Arc::clone(&name.0)),
             upstream_status: self.upstream_status,
-            bytes_received: self.received.get(),
+            bytes_received: self.received.as_ref().map_or(0, |bytes| bytes.get()),
             bytes_sent: self.sent,
             error: self.error.clone(),
         }
@@ -311,9 +325,14 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let status = self.status.unwrap_or(CLIENT_CLOSED);
+        let (status, error) = if std::thread::panicking() {
+            (StatusCode::INTERNAL_SERVER_ERROR, "a defect of the program: its log says which")
+        } else {
+            (CLIENT_CLOSED, "the client went away")
+        };
+        let status = self.status.unwrap_or(status);
         if !self.is_complete && self.error.is_none() {
-            self.error = Some("the client went away".into());
+            self.error = Some(error.into());
         }
         let metrics = self.edge.metrics(self.route);
         if self.route.is_some() {
@@ -324,6 +343,16 @@ impl Drop for Exchange {
             self.edge.log.write(self.record(text, status));
         }
     }
+}
+
+/// The same head, which says how long the body would be (RFC 9110 section 9.3.2). An upstream's response to `HEAD` has none.
+fn without_own_body(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    if let ResponseBody::Own(body) = response.body_mut()
+        && let Some(bytes) = body.take()
+    {
+        response.headers_mut().insert(CONTENT_LENGTH, bytes.len().into());
+    }
+    response
 }
 
 /// The whole chain of causes, for the operator.

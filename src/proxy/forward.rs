@@ -18,7 +18,8 @@ use crate::proxy::headers::{self, Forwarding, Identity};
 use crate::proxy::rejection::Rejection;
 use crate::proxy::route::Route;
 use crate::proxy::tunnel;
-use crate::proxy::upstream::{RequestBody, Upstream, UpstreamError};
+use crate::proxy::upload::RequestBody;
+use crate::proxy::upstream::{Upstream, UpstreamError};
 
 /// A request that passed every check.
 #[derive(Debug)]
@@ -45,33 +46,34 @@ pub(super) async fn forward(
     passed: Passed,
     way: Way<'_>,
     mut parts: Parts,
-    body: Incoming,
+    body: RequestBody,
     exchange: &mut Exchange,
 ) -> Result<Response<ResponseBody>, Rejection> {
     let upgrade = headers::upgrade_token(&parts.headers, parts.version, way.route.upgrades());
     let downstream_upgrade = parts.extensions.remove::<OnUpgrade>();
     rewrite(&mut parts, passed, &way, upgrade, exchange.id());
     exchange.set_upstream(way.upstream.name());
-    let request = Request::from_parts(parts, RequestBody::new(body, exchange.received()));
+    let request = Request::from_parts(parts, body);
     let rejected = |source| Rejection::Upstream { upstream: way.upstream.name().clone(), source };
     let (mut response, lease) = way.upstream.send(request).await.map_err(rejected)?;
     exchange.set_upstream_status(response.status());
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        let version = response.version();
-        headers::rewrite_response(response.headers_mut(), version);
+        rewrite_response(&mut response);
         return Ok(response.map(|body| ResponseBody::upstream(body, lease)));
     }
     let upstream_upgrade = hyper::upgrade::on(&mut response);
     match (downstream_upgrade, agreed(&response, upgrade)) {
         (Some(downstream), Some(token)) => {
             lease.upgraded();
-            let version = response.version();
-            headers::rewrite_response(response.headers_mut(), version);
+            rewrite_response(&mut response);
             headers::set_upgrade(response.headers_mut(), token);
             tunnel::spawn(downstream, upstream_upgrade, way.inbound);
             Ok(response.map(|_| ResponseBody::Own(None)))
         }
-        _ => Err(rejected(UpstreamError::UnexpectedUpgrade)),
+        _ => {
+            lease.invalid();
+            Err(rejected(UpstreamError::UnexpectedUpgrade))
+        }
     }
 }
 
@@ -111,6 +113,12 @@ fn rewrite(
     headers::rewrite_request(&mut parts.headers, &parts.uri, &forwarding, &identity, upgrade);
     parts.uri = origin_form(&parts.uri);
     parts.version = Version::HTTP_11;
+}
+
+/// Makes the upstream's response ours: the version on this hop is ours as well (RFC 9110 section 2.5).
+fn rewrite_response(response: &mut Response<Incoming>) {
+    let version = std::mem::replace(response.version_mut(), Version::HTTP_11);
+    headers::rewrite_response(response.headers_mut(), version);
 }
 
 /// The same path and query, byte for byte, without scheme and authority.

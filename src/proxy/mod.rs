@@ -13,6 +13,7 @@
 pub mod body;
 pub mod edge;
 mod forward;
+mod framing;
 pub mod headers;
 pub mod path;
 pub mod rejection;
@@ -20,6 +21,7 @@ pub mod request_id;
 mod respond;
 pub mod route;
 mod tunnel;
+pub mod upload;
 pub mod upstream;
 
 use std::rc::Rc;
@@ -39,8 +41,10 @@ use crate::net::target::raw_target;
 use crate::proxy::body::ResponseBody;
 use crate::proxy::edge::{Exchange, Inbound};
 use crate::proxy::forward::{Passed, Way};
+use crate::proxy::framing::Coding;
 use crate::proxy::rejection::Rejection;
 use crate::proxy::route::{Route, Routes, TargetError};
+use crate::proxy::upload::RequestBody;
 use crate::proxy::upstream::Upstream;
 use crate::snapshot::SnapshotReader;
 use crate::telemetry::metrics::Metrics;
@@ -103,6 +107,7 @@ impl Proxy {
         exchange: &mut Exchange,
     ) -> Result<Response<ResponseBody>, Rejection> {
         let (parts, body) = request.into_parts();
+        let body = RequestBody::new(body, &parts, inbound, exchange);
         check_form(&parts, inbound.limits.headers)?;
         let client = inbound.client_ip.resolve(inbound.peer, &parts.headers)?;
         exchange.set_client(client.ip);
@@ -180,11 +185,7 @@ fn check_form(parts: &Parts, limit: usize) -> Result<(), Rejection> {
     if parts.headers.len() > limit {
         return Err(Rejection::TooManyHeaders { limit });
     }
-    let mut codings = parts.headers.get_all(http::header::TRANSFER_ENCODING).iter();
-    if let Some(coding) = codings.next()
-        && (codings.next().is_some()
-            || !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
-    {
+    if framing::coding(&parts.headers) == Coding::Other {
         return Err(Rejection::TransferEncoding);
     }
     Ok(())

@@ -134,7 +134,9 @@ fn upstream(error: &UpstreamError) -> Problem {
             "UPSTREAM_RESET",
             "The upstream closed the connection before it answered.",
         ),
-        UpstreamError::Protocol(_) | UpstreamError::UnexpectedUpgrade => (
+        UpstreamError::Protocol(_)
+        | UpstreamError::Ambiguous
+        | UpstreamError::UnexpectedUpgrade => (
             StatusCode::BAD_GATEWAY,
             "UPSTREAM_INVALID_RESPONSE",
             "The upstream's answer is not valid HTTP.",

@@ -4,28 +4,33 @@
 //! response's body has ended, and closes the connection when it is dropped before. Deadlines are stamps that a sweep checks,
 //! as in `net::connection`, so that an exchange arms no timer.
 //!
+//! Each side answers for itself: the upstream is waited for while the client asks for bytes, the client while it is asked for them
+//! or has not taken those it was given. Whoever is waited for when the time is over is told of it.
+//!
 //! Nothing is sent twice: a request goes to another connection only when the library says that not a byte of it was written.
 
-use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
+mod exchanges;
+mod stream;
+
+use std::cell::RefCell;
 use std::io;
-use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::net::connection::CoarseClock;
-use crate::proxy::body::clean_trailers;
+use crate::proxy::framing;
+use crate::proxy::upload::RequestBody;
 use crate::telemetry::metrics::{ConnectOutcome, UpstreamFailure, UpstreamMetrics};
+use exchanges::End;
+pub(super) use exchanges::Exchanges;
+use stream::UpstreamStream;
 
 /// The name of an upstream in config, metrics and logs.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -77,6 +82,9 @@ pub enum UpstreamError {
     /// What came is no HTTP response.
     #[error("the response is no HTTP")]
     Protocol(#[source] hyper::Error),
+    /// Two readers could cut the response in two ways.
+    #[error("the response's length is ambiguous")]
+    Ambiguous,
     /// The client did not send the body that it announced.
     #[error("the request's body ended early")]
     RequestBody(#[source] hyper::Error),
@@ -139,10 +147,17 @@ impl Upstream {
                 Some(lease) => (lease, true),
                 None => (self.connect().await?, false),
             };
-            lease.exchanges.begin(&mut request);
+            lease.exchanges.begin(request.body().stall_timeout());
+            request.body_mut().goes_to(&lease.exchanges);
             let Some(sender) = lease.sender.as_mut() else { continue };
+            let sent = Instant::now();
             match sender.try_send_request(request).await {
                 Ok(response) => {
+                    self.metrics.response_head.observe(sent.elapsed().as_secs_f64());
+                    if !framing::is_plain(response.headers()) {
+                        self.metrics.failed(UpstreamFailure::Protocol);
+                        return Err(UpstreamError::Ambiguous);
+                    }
                     lease.exchanges.streaming();
                     return Ok((response, lease));
                 }
@@ -158,7 +173,7 @@ impl Upstream {
     /// Ends exchanges that are past a deadline, and connections unused for too long.
     pub fn sweep(&self) {
         self.open.borrow_mut().retain(|exchanges| {
-            exchanges.upgrade().inspect(|open| open.check(&self.clock, &self.settings)).is_some()
+            exchanges.upgrade().inspect(|open| open.check(&self.settings)).is_some()
         });
         let keep = self.settings.keepalive_timeout;
         self.idle
@@ -203,7 +218,8 @@ impl Upstream {
         // Requests are written whole; waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
         let (sender, connection) = http1::Builder::new()
-            .handshake(TokioIo::new(stream))
+            .max_buf_size(BUFFER)
+            .handshake(TokioIo::new(UpstreamStream::new(stream)))
             .await
             .map_err(UpstreamError::Reset)?;
         let exchanges = Rc::new(Exchanges::new(Arc::clone(&self.clock)));
@@ -224,13 +240,13 @@ impl Upstream {
     }
 
     fn failed(&self, exchanges: &Exchanges, error: hyper::Error) -> UpstreamError {
-        let (failure, error) = match exchanges.ended.get() {
+        let (failure, error) = match exchanges.ended() {
             Some(End::FirstByteTimeout) => (
                 Some(UpstreamFailure::FirstByteTimeout),
                 UpstreamError::FirstByteTimeout(self.settings.first_byte_timeout),
             ),
             Some(End::RequestStalled) => {
-                (None, UpstreamError::RequestStalled(self.settings.first_byte_timeout))
+                (None, UpstreamError::RequestStalled(exchanges.stall_timeout()))
             }
             _ if error.is_user() => (None, UpstreamError::RequestBody(error)),
             _ if error.is_parse() => {
@@ -254,9 +270,9 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Says that the response made progress.
-    pub fn progressed(&self) {
-        self.exchanges.stamp();
+    /// Says that the response's next bytes were asked for, and whether they are still to come.
+    pub fn asked(&self, is_pending: bool) {
+        self.exchanges.asked(is_pending);
     }
 
     /// The exchange has ended in good order; the connection may serve another.
@@ -279,14 +295,30 @@ impl Lease {
         self.sender = None;
     }
 
-    /// Counts a response that broke off.
-    pub fn broke_off(&self) {
-        let failure = match self.exchanges.ended.get() {
+    /// What came can't be used, and neither can its connection.
+    pub fn invalid(self) {
+        self.upstream.metrics.failed(UpstreamFailure::Protocol);
+    }
+
+    /// Counts a response that broke off, and says whose doing it was.
+    pub fn broke_off(&self) -> BrokenOff {
+        let failure = match self.exchanges.ended() {
+            Some(End::Untaken) => return BrokenOff::ByClient,
             Some(End::IdleTimeout) => UpstreamFailure::IdleTimeout,
             _ => UpstreamFailure::Reset,
         };
         self.upstream.metrics.failed(failure);
+        BrokenOff::ByUpstream
     }
+}
+
+/// Who is to blame for half a response.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BrokenOff {
+    /// The upstream sent no more.
+    ByUpstream,
+    /// The client took no more.
+    ByClient,
 }
 
 impl Drop for Lease {
@@ -298,141 +330,5 @@ impl Drop for Lease {
     }
 }
 
-/// The exchanges of one connection, one after the other: what the sweep has to know of them.
-#[derive(Debug)]
-struct Exchanges {
-    clock: Arc<CoarseClock>,
-    phase: Cell<Phase>,
-    since_ms: Cell<u64>,
-    awaits_client: Cell<bool>,
-    ended: Cell<Option<End>>,
-    waker: RefCell<Waker>,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Phase {
-    Resting,
-    AwaitingHead,
-    Streaming,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum End {
-    FirstByteTimeout,
-    RequestStalled,
-    IdleTimeout,
-    Abandoned,
-}
-
-impl Exchanges {
-    fn new(clock: Arc<CoarseClock>) -> Self {
-        Self {
-            clock,
-            phase: Cell::new(Phase::Resting),
-            since_ms: Cell::new(0),
-            awaits_client: Cell::new(false),
-            ended: Cell::new(None),
-            waker: RefCell::new(Waker::noop().clone()),
-        }
-    }
-
-    fn begin(self: &Rc<Self>, request: &mut Request<RequestBody>) {
-        self.phase.set(Phase::AwaitingHead);
-        self.awaits_client.set(false);
-        self.stamp();
-        request.body_mut().exchanges = Some(Rc::clone(self));
-    }
-
-    fn streaming(&self) {
-        self.phase.set(Phase::Streaming);
-        self.stamp();
-    }
-
-    fn rest(&self) {
-        self.phase.set(Phase::Resting);
-    }
-
-    fn stamp(&self) {
-        self.since_ms.set(self.clock.now_ms());
-    }
-
-    fn end(&self, why: End) {
-        self.ended.set(Some(why));
-        self.waker.borrow().wake_by_ref();
-    }
-
-    fn check(&self, clock: &CoarseClock, settings: &UpstreamSettings) {
-        let passed = |limit| clock.has_passed(self.since_ms.get(), limit);
-        match self.phase.get() {
-            Phase::AwaitingHead if passed(settings.first_byte_timeout) => {
-                let client_is_late = self.awaits_client.get();
-                self.end(if client_is_late { End::RequestStalled } else { End::FirstByteTimeout });
-            }
-            Phase::Streaming if passed(settings.idle_timeout) => self.end(End::IdleTimeout),
-            _ => {}
-        }
-    }
-
-    /// Drives the connection until it ends by itself or is ended.
-    async fn run(&self, connection: impl Future<Output = hyper::Result<()>>) {
-        let mut connection = pin!(connection);
-        poll_fn(|cx| {
-            if self.ended.get().is_some() {
-                return Poll::Ready(());
-            }
-            self.waker.borrow_mut().clone_from(cx.waker());
-            connection.as_mut().poll(cx).map(|result| {
-                if let Err(error) = result {
-                    tracing::debug!(%error, "connection to an upstream ended");
-                }
-            })
-        })
-        .await;
-    }
-}
-
-/// A request's body on its way to an upstream: streamed, stamped, its trailers cleaned.
-#[derive(Debug)]
-pub struct RequestBody {
-    body: Incoming,
-    received: Rc<Cell<u64>>,
-    exchanges: Option<Rc<Exchanges>>,
-}
-
-impl RequestBody {
-    /// The client's body; its bytes are counted in `received`.
-    pub fn new(body: Incoming, received: Rc<Cell<u64>>) -> Self {
-        Self { body, received, exchanges: None }
-    }
-}
-
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if let Some(exchanges) = &self.exchanges {
-            exchanges.awaits_client.set(polled.is_pending());
-            if polled.is_ready() {
-                exchanges.stamp();
-            }
-        }
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-            self.received.set(self.received.get() + bytes);
-        }
-        polled.map(|frame| frame.map(|frame| frame.map(clean_trailers)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
+/// Bytes of a response's head, and of what is read of its body at once.
+const BUFFER: usize = 64 << 10;

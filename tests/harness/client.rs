@@ -223,6 +223,12 @@ impl Client {
         read
     }
 
+    /// As [`read_exact`](Self::read_exact); none where the stream ends before.
+    pub(crate) fn try_read_exact(&mut self, bytes: usize) -> Option<Vec<u8>> {
+        let mut read = vec![0; bytes];
+        self.stream.read_exact(&mut read).ok().map(|()| read)
+    }
+
     /// Whether the other side has closed the connection, after it sent what it had to. A reset is a close.
     pub(crate) fn is_closed(&mut self) -> bool {
         let mut rest = Vec::new();

@@ -175,6 +175,19 @@ impl Gateway {
         std::fs::read_to_string(directory.path().join("access.log")).unwrap()
     }
 
+    /// Waits until the scrape has that text: what ends a connection is counted a moment after its peer sees it end.
+    pub(crate) fn wait_for_metric(&self, text: &str) {
+        let begun = std::time::Instant::now();
+        loop {
+            let metrics = self.metrics();
+            if metrics.contains(text) {
+                return;
+            }
+            assert!(begun.elapsed().as_secs() < 10, "{text} in {metrics}");
+            std::thread::yield_now();
+        }
+    }
+
     /// Stops in good order and starts again on what is stored.
     pub(crate) fn restart(&mut self) {
         self.app.take().expect("running").stop().unwrap();

@@ -9,6 +9,7 @@ pub(crate) mod client;
 pub(crate) mod deployment;
 pub(crate) mod flag;
 pub(crate) mod gateway;
+pub(crate) mod h2;
 pub(crate) mod http2;
 pub(crate) mod program;
 pub(crate) mod session;
