@@ -4,7 +4,7 @@
 //! `Proxy` of its own, so nothing here is shared between threads except what is immutable.
 //!
 //! Invariants
-//! - Nothing is forwarded without a [`Permit`], which only the access check makes.
+//! - Nothing is forwarded without a [`Permit`](crate::access::Permit), which only the access check makes.
 //! - One snapshot is read per request, so credentials and lists agree; it is never held across an `.await`.
 //! - The address that is judged, logged and told to the upstream is the same.
 //!
