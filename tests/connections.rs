@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use crate::harness::h2::{
-    self, DATA, END_STREAM, Frame, GOAWAY, H2, HEADERS, INITIAL_WINDOW_SIZE, PING,
+    self, DATA, END_STREAM, Frame, GOAWAY, H2, HEADERS, INITIAL_WINDOW_SIZE, PING, RST_STREAM,
 };
 use crate::harness::upstream::RawUpstream;
 use crate::harness::{Client, Gateway, Options, Upstream};
@@ -279,4 +279,25 @@ fn every_way_to_end_is_logged_once_and_leaves_nothing_in_flight() {
             assert_eq!(line["error"], error, "{path}");
         }
     }
+}
+
+#[test]
+fn a_stream_that_its_client_resets_lets_go_of_the_upstream_and_leaves_its_neighbours_alone() {
+    let upstream = RawUpstream::start();
+    let gateway = Gateway::with(upstream.address, open("", ""));
+    let mut connection = H2::connect(gateway.proxy(), &[]);
+    connection.request(1, END_STREAM, "GET", "/given-up");
+    let mut first = upstream.accept();
+    RawUpstream::read_head(&mut first);
+    connection.request(3, END_STREAM, "GET", "/kept");
+    let mut second = upstream.accept();
+    RawUpstream::read_head(&mut second);
+    connection.send(RST_STREAM, 0, 1, &8_u32.to_be_bytes());
+    assert_eq!(first.read(&mut [0]).unwrap_or(0), 0);
+    gateway.wait_for_metric("portcullis_upstream_requests_in_flight{upstream=\"main\"} 1");
+    second.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").unwrap();
+    assert_eq!(status(&connection.frames_until(Frame::ends_stream)), OK);
+    gateway
+        .wait_for_metric("portcullis_requests_total{code=\"499\",method=\"GET\",route=\"main\"} 1");
+    gateway.wait_for_metric("portcullis_requests_in_flight{route=\"main\"} 0");
 }

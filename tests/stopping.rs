@@ -156,3 +156,22 @@ fn a_tunnel_counts_as_a_connection_for_as_long_as_it_lasts() {
         std::thread::yield_now();
     }
 }
+
+#[test]
+fn an_upgrade_with_a_body_sends_the_body_as_one_and_the_rest_as_bytes() {
+    let upstream = RawUpstream::start();
+    let gateway = Gateway::with(upstream.address, open(""));
+    let mut client = gateway.client();
+    client.send_request("POST", "/", &UPGRADE, b"body");
+    client.send("tunnel");
+    let mut to = upstream.accept();
+    RawUpstream::read_head(&mut to);
+    let mut bytes = [0; 4];
+    to.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"body");
+    to.get_mut().write_all(SWITCH).unwrap();
+    assert_eq!(client.read_answer().status, 101);
+    let mut bytes = [0; 6];
+    to.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"tunnel");
+}
