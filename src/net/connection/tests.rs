@@ -24,6 +24,10 @@ async fn accepted(
     (client, stream, connection)
 }
 
+fn slots() -> Arc<Slots> {
+    Slots::new(1, Metrics::new().unwrap().listener("main"))
+}
+
 async fn answer_ok(_: Request<Incoming>) -> Result<Response<Full<bytes::Bytes>>, Infallible> {
     Ok(Response::new(Full::from("ok")))
 }
@@ -31,7 +35,7 @@ async fn answer_ok(_: Request<Incoming>) -> Result<Response<Full<bytes::Bytes>>,
 #[tokio::test]
 async fn a_connection_that_is_accepted_while_the_program_stops_is_served() {
     let connections = Connections::new(CoarseClock::new());
-    let slots = Slots::new(1, Metrics::new().unwrap().listener("main"));
+    let slots = slots();
     let (mut client, stream, connection) = accepted(&connections, &slots).await;
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     let builder = http_builder(TokioExecutor::new(), &ConnectionLimits::default());
@@ -50,9 +54,8 @@ async fn a_connection_that_is_accepted_while_the_program_stops_is_served() {
 #[tokio::test]
 async fn a_preface_is_known_however_it_is_cut() {
     let connections = Connections::new(CoarseClock::new());
-    let slots = Slots::new(1, Metrics::new().unwrap().listener("main"));
+    let slots = slots();
     for cut in 1..PREFACE.len() {
-        let slots = Slots::new(1, Metrics::new().unwrap().listener("main"));
         let (_client, _stream, connection) = accepted(&connections, &slots).await;
         connection.read_some(&PREFACE[..cut]);
         assert_eq!(connection.phase.load(Relaxed), HEAD, "still late when nothing follows");
@@ -74,6 +77,7 @@ async fn a_preface_is_known_however_it_is_cut() {
 async fn a_peer_that_takes_nothing_holds_up_only_what_waits_for_it() {
     let clock = CoarseClock::new();
     let connections = Connections::new(Arc::clone(&clock));
+    let slots = slots();
     let (_client, _stream, connection) = accepted(&connections, &slots).await;
     let pass = |span: Duration| {
         clock.now_ms.fetch_add(u64::try_from(span.as_millis()).unwrap(), Relaxed);
