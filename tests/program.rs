@@ -247,6 +247,16 @@ mod run {
     }
 
     #[test]
+    fn lives_on_after_sighup_and_says_that_it_changed_nothing() {
+        let (deployment, owner) = Deployment::without_upstream();
+        let mut running = deployment.run();
+        running.process.signal("HUP");
+        running.process.stderr.until("SIGHUP changes nothing");
+        assert_eq!(running.list(&owner), ["127.0.0.1/32", "::1/128"]);
+        assert_eq!(running.stop().code, Some(0));
+    }
+
+    #[test]
     fn stops_in_good_order_however_early_it_is_told_to() {
         let (deployment, _) = Deployment::without_upstream();
         for _ in 0..10 {
