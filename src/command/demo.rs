@@ -17,6 +17,7 @@ use super::complaint::Advised;
 use super::{DemoArguments, advice, init, run::Signals, say, shell_word};
 use crate::app::{App, StartError};
 use crate::config::Config;
+use crate::store::StoreError;
 use crate::telemetry;
 use crate::time::Clock;
 use files::{Facts, MARK, Utf8Dir};
@@ -84,6 +85,10 @@ fn refused(error: StartError, config: &Config) -> Report {
             );
             Advised::report(error, advice)
         }
+        StartError::Store(error @ StoreError::InUse { .. }) => Advised::report(
+            error,
+            Some("another demo runs in this directory: stop that one, or choose another one with --dir".into()),
+        ),
         other => advice::on_start(other, config),
     }
 }

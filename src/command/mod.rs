@@ -30,9 +30,10 @@ enum Command {
     Demo(DemoArguments),
     /// Make the key file, the database, an organization and its owner key, whose private half is shown once
     Init(InitArguments),
-    /// Serve, until SIGTERM or Ctrl-C; requests in flight are finished first
+    /// Serve, until SIGTERM or Ctrl-C; requests in flight are finished first. The config is read once
     Run(ConfigArguments),
-    /// Check a config file and list everything that is wrong with it; exits with 1 if anything is
+    /// Check a config file and list everything that is wrong with it; exits with 1 if anything is. Ports and files
+    /// are not tried
     Check(ConfigArguments),
 }
 
