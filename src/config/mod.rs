@@ -12,7 +12,7 @@
 //! The shapes of the file are not `serde` types: a derived reader stops at its first error, and one typed by us
 //! tells them all. A file that is no TOML has its syntax errors told alone, since what lies behind them is a guess.
 //!
-//! Not here: what a setting means (the part that owns it), when the file is read again (`main`).
+//! Not here: what a setting means (the part that owns it).
 
 mod environment;
 mod error;
