@@ -28,7 +28,7 @@ pub(super) async fn add(
     body: Body,
 ) -> Result<Answer, Rejection> {
     let entries = input::parse_entries(&call.read_json(body).await?, call.state.entries_per_list)?;
-    let list = call.state.control.add_entries(call.org(), key, entries).await;
+    let list = call.control().add_entries(call.org(), key, entries).await;
     let list = list.map_err(|error| call.failed(About::Key(call.org(), key), error))?;
     Ok(page(call, key, list.entries()))
 }
@@ -56,7 +56,7 @@ pub(super) async fn remove(
         credential: call.caller.principal.credential,
         address: call.caller.address,
     };
-    let removed = call.state.control.remove_entry(call.org(), key, prefix, caller).await;
+    let removed = call.control().remove_entry(call.org(), key, prefix, caller).await;
     removed.map_err(|error| call.failed(About::Entry(call.org(), key, prefix), error))?;
     Ok(Answer::Gone)
 }

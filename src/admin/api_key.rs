@@ -31,7 +31,7 @@ pub(super) fn show(call: &Call<'_>, id: CredentialId) -> Result<Answer, Rejectio
 /// Makes a key.
 pub(super) async fn create(call: &Call<'_>, body: Body) -> Result<Answer, Rejection> {
     let new = input::parse_new_key(&call.read_json(body).await?)?;
-    let control = &call.state.control;
+    let control = call.control();
     let created = control.create_key(call.org(), &new.description, new.roles, Vec::new()).await;
     let created = created.map_err(|error| call.failed(About::Keys(call.org()), error))?;
     Ok(Answer::Document(wire::created_key(&created.key, &created.private_key, &call.links)))
@@ -44,14 +44,14 @@ pub(super) async fn update(
     body: Body,
 ) -> Result<Answer, Rejection> {
     let update = input::parse_key_update(&call.read_json(body).await?)?;
-    let key = call.state.control.update_key(call.org(), id, update).await;
+    let key = call.control().update_key(call.org(), id, update).await;
     let key = key.map_err(|error| call.failed(About::Key(call.org(), id), error))?;
     Ok(Answer::Document(wire::key(&key, &call.links)))
 }
 
 /// Ends a key, its list and that list's usage.
 pub(super) async fn delete(call: &Call<'_>, id: CredentialId) -> Result<Answer, Rejection> {
-    let deleted = call.state.control.delete_key(call.org(), id).await;
+    let deleted = call.control().delete_key(call.org(), id).await;
     deleted.map_err(|error| call.failed(About::Key(call.org(), id), error))?;
     Ok(Answer::Gone)
 }

@@ -9,8 +9,9 @@ use http::request::Parts;
 use super::AdminState;
 use super::error::Rejection;
 use super::route::Parameter;
-use crate::access::{Admission, Denial, EmptyList, Permit, admit};
+use crate::access::{Admission, EmptyList, Permit, admit};
 use crate::addr::{ClientIp, PeerAddr};
+use crate::control::Author;
 use crate::id::OrgId;
 use crate::identity::{self, Organization, Presented, Principal, Role, SchemeKind};
 use crate::net::target::raw_target;
@@ -87,30 +88,11 @@ impl Caller {
         if self.principal.roles.include(needed) { Ok(()) } else { Err(Rejection::Role { needed }) }
     }
 
-    /// Asks again, after a wait for the client: a key, a role or an entry taken away meanwhile must not do any more.
-    ///
-    /// # Errors
-    /// What the caller would now be refused with.
-    pub(super) fn require_still(
-        &self,
-        needed: Role,
-        snapshot: &Snapshot,
-        now: Timestamp,
-    ) -> Result<(), Rejection> {
+    /// The right that a command is given by, to be asked for again after a wait: a key, a role or an entry taken away
+    /// meanwhile must not do any more.
+    pub(super) fn author(&self, needed: Role) -> Author {
         let Principal { credential, org, .. } = self.principal;
-        let key = snapshot.credentials.key(org, credential);
-        if !key.is_some_and(|key| key.roles.include(needed)) {
-            return Err(Rejection::Role { needed });
-        }
-        let list = snapshot.lists.find(credential).filter(|list| !list.is_empty());
-        let refuse = |denial| Err(Rejection::Address { denial, address: self.address });
-        match (list, EmptyList::of(self.organization.access_list_required)) {
-            (Some(list), _) if list.longest_live(self.address, now).is_none() => {
-                refuse(Denial::NotListed)
-            }
-            (None, EmptyList::AdmitsNobody) => refuse(Denial::ListRequired),
-            _ => Ok(()),
-        }
+        Author { org, credential, address: self.address, needed }
     }
 }
 

@@ -269,6 +269,8 @@ fn rule_code(rule: &Rule) -> &'static str {
 fn command(failure: &Failure) -> Problem {
     let Failure { about, address, source } = failure;
     match source {
+        CommandError::RoleLost { needed } => Rejection::Role { needed: *needed }.problem(""),
+        CommandError::NotAdmitted(denial) => denied(*denial, *address),
         CommandError::OrganizationNotFound => {
             let org = about.org();
             not_found("ORG_NOT_FOUND", format!("No organization {org} for this caller.")).with(org)

@@ -19,8 +19,8 @@
 //! the body because that request has none yet.
 //!
 //! Invariants
-//! - A change is judged by the snapshot in force after its body has arrived: who lost a key, a role or an entry while
-//!   sending changes nothing any more.
+//! - A change is judged by the snapshot in force when its turn comes: who lost a key, a role or an entry while sending, or
+//!   while other changes were before it, changes nothing any more.
 //! - Every answer is JSON with the published codes, the private half of a key is in one answer only, and what failed
 //!   inside is told to the log alone.
 //!
@@ -216,8 +216,16 @@ impl Call<'_> {
         let json =
             body::read_json(&self.head.headers, body, self.state.settings.body_bytes).await?;
         let now = self.state.clock.now();
-        self.caller.require_still(self.needs.role, &self.snapshot(), now)?;
+        let author = self.caller.author(self.needs.role);
+        author
+            .check(&self.snapshot(), now)
+            .map_err(|error| self.failed(About::Keys(self.org()), error))?;
         Ok(json)
+    }
+
+    /// The control plane, for a command of the caller's, who is asked again for the right to it when its turn comes.
+    fn control(&self) -> ControlPlane {
+        self.state.control.on_behalf_of(self.caller.author(self.needs.role))
     }
 
     fn failed(&self, about: About, source: CommandError) -> Rejection {

@@ -86,10 +86,12 @@ pub(super) struct Owner {
 pub(super) fn key_entry(entry: &Entry, owner: Owner, links: &Links) -> Value {
     let address =
         entry.spelling.as_deref().map_or_else(|| entry.prefix.network().to_string(), str::to_owned);
+    // The count first: whoever has seen a request counted finds its time and address.
+    let count = entry.usage.count();
     let last = entry.usage.last();
     to_value(&WireKeyEntry {
         cidr_block: format!("{address}/{}", entry.prefix.length()),
-        count: i32::try_from(entry.usage.count()).unwrap_or(i32::MAX),
+        count: i32::try_from(count).unwrap_or(i32::MAX),
         created: entry.created.to_rfc3339_seconds(),
         ip_address: entry.prefix.is_host().then_some(address),
         last_used: last.map(|last| last.at.to_rfc3339_seconds()),

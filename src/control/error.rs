@@ -1,13 +1,23 @@
 //! Why a command was not carried out, and why the control plane did not start.
 
-use crate::access::ListName;
+use crate::access::{Denial, ListName};
 use crate::addr::Prefix;
 use crate::id::ObjectId;
+use crate::identity::Role;
 use crate::store::StoreError;
 
 /// Why a command was not carried out. Nothing has changed then, save as [`CommandError::Interrupted`] says.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
+    /// The author's key is gone, or has no role any more that includes the one needed.
+    #[error("the author has lost the role {}", .needed.as_str())]
+    RoleLost {
+        /// The role that the command needs.
+        needed: Role,
+    },
+    /// The author's own list does not admit the author's address any more.
+    #[error("the author's address is not admitted any more")]
+    NotAdmitted(#[source] Denial),
     /// No organization has this id.
     #[error("no such organization")]
     OrganizationNotFound,

@@ -4,7 +4,8 @@
 //! after the answer, the next request on this node is judged by the change, and no crash loses it.
 //!
 //! Invariants
-//! - One command at a time: each is validated against the outcome of the one before it.
+//! - One command at a time: each is validated against the outcome of the one before it, and so is the right of the
+//!   [`Author`] to give it: who has lost it while the command waited for its turn changes nothing any more.
 //! - What is committed is published, even when the caller has gone away in between: see [`ControlPlane`].
 //! - A refused command, or one that the store failed to keep, changes nothing.
 //! - An entry moves from one list to the next with its usage cell, so that no count is lost.
@@ -12,6 +13,7 @@
 //!
 //! Not here: who may give a command, and the bounds of its texts (`admin`); how things are kept (`store`).
 
+mod author;
 mod entries;
 mod error;
 mod flush;
@@ -37,12 +39,13 @@ use crate::snapshot::{Snapshot, SnapshotCell};
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
 
+pub use author::Author;
 pub use error::{CommandError, OpenError};
 pub use flush::FlushReport;
 
 use flush::Flusher;
 use publish::Publisher;
-use writer::{Context, Writer};
+use writer::{Context, Plan, Writer};
 
 /// What the control plane is set to.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -72,8 +75,9 @@ impl Default for Settings {
 /// without its caller: a change that was stored is published as well.
 pub struct ControlPlane {
     writer: Arc<Writer>,
-    flusher: Flusher,
+    flusher: Arc<Flusher>,
     flush_interval: Duration,
+    author: Option<Author>,
 }
 
 impl ControlPlane {
@@ -97,7 +101,20 @@ impl ControlPlane {
         let publisher = Publisher::open(first, loaded, observer);
         let flush_interval = settings.usage_flush_interval;
         let writer = Writer::new(store, publisher, Context { settings, clock, ids });
-        Ok(Arc::new(Self { writer: Arc::new(writer), flusher, flush_interval }))
+        let (writer, flusher) = (Arc::new(writer), Arc::new(flusher));
+        Ok(Arc::new(Self { writer, flusher, flush_interval, author: None }))
+    }
+
+    /// The same control plane, whose commands are `author`'s: each is refused, as [`Author::check`] says, where the author
+    /// may not give it any more when its turn comes.
+    #[must_use]
+    pub fn on_behalf_of(&self, author: Author) -> Self {
+        Self {
+            writer: Arc::clone(&self.writer),
+            flusher: Arc::clone(&self.flusher),
+            flush_interval: self.flush_interval,
+            author: Some(author),
+        }
     }
 
     /// The cell that workers read.
@@ -122,7 +139,7 @@ impl ControlPlane {
     /// [`CommandError::Store`].
     pub async fn create_organization(&self, name: &str) -> Result<Arc<Organization>, CommandError> {
         let name = name.into();
-        self.writer.run(move |context, now| keys::create_organization(context, now, name)).await
+        self.run(move |context, now| keys::create_organization(context, now, name)).await
     }
 
     /// Adds a key to an organization, with the entries that its list starts with.
@@ -138,7 +155,7 @@ impl ControlPlane {
         entries: Vec<NewEntry>,
     ) -> Result<CreatedKey, CommandError> {
         let new = keys::NewKey { org, description: description.into(), roles, entries };
-        self.writer.run(move |context, current| keys::create(context, current, new)).await
+        self.run(move |context, current| keys::create(context, current, new)).await
     }
 
     /// Changes what a key is for and what it may do. Nothing new: nothing is stored.
@@ -152,7 +169,7 @@ impl ControlPlane {
         id: CredentialId,
         update: KeyUpdate,
     ) -> Result<Arc<ApiKey>, CommandError> {
-        self.writer.run(move |_, current| keys::update(current, org, id, update)).await
+        self.run(move |_, current| keys::update(current, org, id, update)).await
     }
 
     /// Removes a key, its list and the usage of that list.
@@ -161,7 +178,7 @@ impl ControlPlane {
     /// [`CommandError::OrganizationNotFound`], [`CommandError::KeyNotFound`],
     /// [`CommandError::LastOwner`], [`CommandError::Store`].
     pub async fn delete_key(&self, org: OrgId, id: CredentialId) -> Result<(), CommandError> {
-        self.writer.run(move |_, current| keys::delete(current, org, id)).await
+        self.run(move |_, current| keys::delete(current, org, id)).await
     }
 
     /// Adds the entries that a key's list does not hold yet, at its end and in their order, all or
@@ -180,9 +197,7 @@ impl ControlPlane {
         entries: Vec<NewEntry>,
     ) -> Result<Arc<AccessList>, CommandError> {
         let target = entries::Target { org, credential };
-        self.writer
-            .run(move |context, current| entries::add(context, current, target, &entries))
-            .await
+        self.run(move |context, current| entries::add(context, current, target, &entries)).await
     }
 
     /// Removes the entry of exactly this range, and its usage.
@@ -198,9 +213,24 @@ impl ControlPlane {
         caller: Caller,
     ) -> Result<(), CommandError> {
         let target = entries::Target { org, credential };
-        self.writer
-            .run(move |context, current| entries::remove(context, current, target, prefix, caller))
+        self.run(move |context, current| entries::remove(context, current, target, prefix, caller))
             .await
+    }
+
+    /// Carries out `plan` in its turn, if its author may still give it then.
+    async fn run<T, P>(&self, plan: P) -> Result<T, CommandError>
+    where
+        T: Send + 'static,
+        P: FnOnce(&Context, &Snapshot) -> Result<Plan<T>, CommandError> + Send + 'static,
+    {
+        let author = self.author;
+        let plan = move |context: &Context, current: &Snapshot| {
+            if let Some(author) = author {
+                author.check(current, context.clock.now())?;
+            }
+            plan(context, current)
+        };
+        self.writer.run(plan).await
     }
 }
 

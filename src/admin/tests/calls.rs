@@ -251,6 +251,36 @@ async fn who_loses_its_role_or_its_entry_while_sending_changes_nothing() {
     }
 }
 
+/// Who floods the API with changes, so that some still wait when the key is taken away, must not gain by it.
+#[tokio::test]
+async fn a_change_that_waits_behind_the_end_of_its_caller_s_rights_is_refused() {
+    for (loss, status, code) in
+        [("entry", 403, "IP_ADDRESS_NOT_ON_ACCESS_LIST"), ("key", 403, "USER_UNAUTHORIZED")]
+    {
+        let house = House::new().await;
+        let evil = house.key(Role::Owner, &[LISTED, "10.0.0.0/8"]).await;
+        let keys = format!("{}/apiKeys", house.org_path());
+        let body = r#"{"desc":"back door","roles":["ORG_OWNER"]}"#;
+        let gate = house.store.gate.shut();
+        let sent = Sent::new("POST", &keys).by(&evil).with("accept", VERSION).body(body);
+        let opening = async {
+            gate.reached().await; // The loss is being stored; the change was accepted and waits.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            gate.open();
+        };
+        let ((), heard, ()) = tokio::join!(lose(&house, &evil, loss), house.send(sent), opening);
+        heard.is(status, code);
+        let snapshot = house.state.control.snapshot();
+        let descriptions = snapshot.credentials.keys_of(house.org).map(|key| &*key.description);
+        assert!(
+            !descriptions.collect::<Vec<_>>().contains(&"back door"),
+            "after the loss of the {loss}"
+        );
+    }
+}
+
 async fn lose(house: &House, key: &Key, loss: &str) {
     let control = &house.state.control;
     if loss == "entry" {
