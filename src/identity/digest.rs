@@ -34,9 +34,8 @@ use self::header::{Answer, Response};
 pub use self::nonce::NonceKey;
 use self::nonce::{NonceText, Nonces};
 use self::replay::{ReplayTable, Verdict};
-use super::credential::{ApiKey, Credentials, Ha1, Principal, PublicKey};
 use super::scheme::{Outcome, Presented, RefusalReason, Scheme};
-use super::{Refusal, SchemeKind};
+use super::{ApiKey, Credentials, Ha1, Principal, PublicKey, Refusal, SchemeKind};
 use crate::time::Timestamp;
 
 /// The protection space of every key. Part of what is stored of a key: another realm would void them all.

@@ -10,15 +10,21 @@
 //!
 //! Not here: where the principal may come from (`access`), how a refusal is answered (`proxy::respond`, `admin::error`).
 
-mod credential;
+mod api_key;
+mod credentials;
 pub mod digest;
+mod organization;
+mod role;
 mod scheme;
 
 use std::fmt;
 
 use http::HeaderValue;
 
-pub use credential::{ApiKey, Credentials, Ha1, Organization, Principal, PublicKey, Role, Roles};
+pub use api_key::{ApiKey, Ha1, PublicKey};
+pub use credentials::{Credentials, Principal};
+pub use organization::Organization;
+pub use role::{Role, Roles};
 pub use scheme::{Presented, RefusalReason};
 
 use crate::time::Timestamp;

@@ -4,8 +4,7 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::Refusal;
-use super::credential::{Credentials, Principal};
+use super::{Credentials, Principal, Refusal};
 use crate::time::Timestamp;
 
 /// What a request presents to the schemes. No `Debug`: the headers hold credentials.
