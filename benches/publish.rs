@@ -75,6 +75,7 @@ fn snapshot() -> Snapshot {
         id: org,
         name: "Example".into(),
         access_list_required: true,
+        most_secret_hours: None,
         created,
     }));
     for number in 0..CREDENTIALS {

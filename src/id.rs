@@ -99,12 +99,24 @@ object_id!(
     OrgId
 );
 object_id!(
-    /// Names a credential: an API key. Each credential has one access list of its own.
+    /// Names a credential: an API key or a service account. Each credential has one access list of its own.
     CredentialId
 );
 object_id!(
     /// Names an access-list entry, and with it the usage that the entry gathers.
     EntryId
+);
+object_id!(
+    /// Names a secret of a service account.
+    SecretId
+);
+object_id!(
+    /// Names an access token: the `jti` of its claims.
+    TokenId
+);
+object_id!(
+    /// Names a key that signs access tokens: the `kid` of their header.
+    SigningKeyId
 );
 
 /// A version of everything stored. Grows by one with each accepted change.

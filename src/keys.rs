@@ -110,6 +110,16 @@ impl KeyFile {
         self.older.iter().map(|keys| (&*keys.id, &keys.sealing))
     }
 
+    /// The key that keeps the secrets of service accounts, and its id.
+    pub fn secrets_key(&self) -> (&str, &SubKey) {
+        (&self.newest.id, &self.newest.secrets)
+    }
+
+    /// Keys that kept secrets before a rotation, each with its id: they verify what was kept under them.
+    pub fn older_secrets_keys(&self) -> impl Iterator<Item = (&str, &SubKey)> {
+        self.older.iter().map(|keys| (&*keys.id, &keys.secrets))
+    }
+
     /// The key for authenticating digest nonces.
     pub fn nonce_key(&self) -> &SubKey {
         &self.newest.nonce
@@ -192,6 +202,7 @@ struct Keys {
     id: Box<str>,
     sealing: SubKey,
     nonce: SubKey,
+    secrets: SubKey,
 }
 
 impl Keys {
@@ -207,6 +218,7 @@ impl Keys {
             id: format!("{:08x}", u32::from_be_bytes([a, b, c, d])).into(),
             sealing: derive("portcullis key 1: sealing")?,
             nonce: derive("portcullis key 1: digest nonces")?,
+            secrets: derive("portcullis key 1: service account secrets")?,
         })
     }
 }

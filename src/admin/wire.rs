@@ -174,6 +174,7 @@ mod tests {
             id: ORG.parse().unwrap(),
             name: "Acme".into(),
             access_list_required: true,
+            most_secret_hours: None,
             created: Timestamp::from_millis(0),
         };
         assert_eq!(

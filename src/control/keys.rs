@@ -30,6 +30,7 @@ pub(super) fn create_organization(
         id: OrgId(context.ids.next(created)),
         name,
         access_list_required: true,
+        most_secret_hours: None,
         created,
     });
     let mut next = current.clone();

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{ApiKey, Organization, PublicKey, Roles, SchemeKind};
-use crate::id::{CredentialId, OrgId};
+use super::{
+    ApiKey, Organization, PublicKey, Role, Roles, SchemeKind, ServiceAccount, SigningKey, TokenRef,
+};
+use crate::id::{CredentialId, ObjectId, OrgId, SigningKeyId};
+use crate::time::Timestamp;
 
 /// Who was authenticated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -16,19 +19,20 @@ pub struct Principal {
     pub org: OrgId,
     /// Its roles.
     pub roles: Roles,
+    /// The access token presented; none where the credential itself was.
+    pub token: Option<TokenRef>,
 }
 
-/// Every organization and API key in force. Clones share structure.
+/// Every organization and credential in force. Clones share structure.
 #[derive(Clone, Default)]
 pub struct Credentials {
     organizations: imbl::OrdMap<OrgId, Arc<Organization>>,
     keys: imbl::OrdMap<(OrgId, CredentialId), Arc<ApiKey>>,
-    by_public_key: imbl::GenericHashMap<
-        PublicKey,
-        Arc<ApiKey>,
-        foldhash::fast::RandomState,
-        imbl::shared_ptr::DefaultSharedPtr,
-    >,
+    by_public_key: Map<PublicKey, Arc<ApiKey>>,
+    accounts: imbl::OrdMap<(OrgId, CredentialId), Arc<ServiceAccount>>,
+    accounts_by_id: Map<CredentialId, Arc<ServiceAccount>>,
+    /// Oldest first; few, since each is dropped soon after its successor was made.
+    signing_keys: Arc<[SigningKey]>,
 }
 
 impl Credentials {
@@ -54,20 +58,66 @@ impl Credentials {
 
     /// Every key of an organization, oldest first.
     pub fn keys_of(&self, org: OrgId) -> impl Iterator<Item = &Arc<ApiKey>> {
-        self.keys
-            .range((org, CredentialId(crate::id::ObjectId::from_bytes([0; 12])))..)
-            .take_while(move |((owner, _), _)| *owner == org)
-            .map(|(_, key)| key)
+        of_organization(&self.keys, org)
     }
 
-    /// How many keys there are in all.
+    /// The service account that belongs to `org` under that id.
+    pub fn account(&self, org: OrgId, id: CredentialId) -> Option<&Arc<ServiceAccount>> {
+        self.accounts.get(&(org, id))
+    }
+
+    /// The service account of that id, whosever it is: the one that a token names.
+    pub fn account_by_id(&self, id: CredentialId) -> Option<&Arc<ServiceAccount>> {
+        self.accounts_by_id.get(&id)
+    }
+
+    /// Every service account of an organization, oldest first.
+    pub fn accounts_of(&self, org: OrgId) -> impl Iterator<Item = &Arc<ServiceAccount>> {
+        of_organization(&self.accounts, org)
+    }
+
+    /// The keys that sign and verify access tokens, oldest first; the last one signs.
+    pub fn signing_keys(&self) -> &Arc<[SigningKey]> {
+        &self.signing_keys
+    }
+
+    /// The key that a token's header names.
+    pub fn signing_key(&self, id: SigningKeyId) -> Option<&SigningKey> {
+        self.signing_keys.iter().find(|key| key.id == id)
+    }
+
+    /// The roles of a credential of `org`, of either kind; none where there is no such credential.
+    pub fn roles(&self, org: OrgId, id: CredentialId) -> Option<Roles> {
+        let key = || self.key(org, id).map(|key| key.roles);
+        key().or_else(|| self.account(org, id).map(|account| account.roles))
+    }
+
+    /// The roles that `principal` has now; none where its credential is gone, or the token that it presented holds no more.
+    pub fn roles_now(&self, principal: &Principal, now: Timestamp) -> Option<Roles> {
+        match &principal.token {
+            None => self.roles(principal.org, principal.credential),
+            Some(token) => self
+                .account(principal.org, principal.credential)
+                .filter(|account| account.holds(token, now))
+                .map(|account| account.roles),
+        }
+    }
+
+    /// Whether `org` would have an owner without the credential `leaving`.
+    pub fn has_other_owner(&self, org: OrgId, leaving: CredentialId) -> bool {
+        let keys = self.keys_of(org).map(|key| (key.id, key.roles));
+        let accounts = self.accounts_of(org).map(|account| (account.id, account.roles));
+        keys.chain(accounts).any(|(id, roles)| id != leaving && roles.contains(Role::Owner))
+    }
+
+    /// How many credentials there are in all.
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.keys.len() + self.accounts.len()
     }
 
-    /// Whether there is no key.
+    /// Whether there is no credential.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.len() == 0
     }
 
     /// Adds an organization or puts it in the place of the one with its id.
@@ -87,4 +137,35 @@ impl Credentials {
             self.by_public_key.remove(&key.public_key);
         }
     }
+
+    /// Adds a service account or puts it in the place of the one with its id.
+    pub fn put_account(&mut self, account: Arc<ServiceAccount>) {
+        self.accounts_by_id.insert(account.id, Arc::clone(&account));
+        self.accounts.insert((account.org, account.id), account);
+    }
+
+    /// Forgets a service account, and with it its secrets and tokens.
+    pub fn remove_account(&mut self, org: OrgId, id: CredentialId) {
+        if self.accounts.remove(&(org, id)).is_some() {
+            self.accounts_by_id.remove(&id);
+        }
+    }
+
+    /// Puts `keys`, oldest first, in the place of the earlier ones.
+    pub fn put_signing_keys(&mut self, keys: Arc<[SigningKey]>) {
+        self.signing_keys = keys;
+    }
+}
+
+type Map<K, V> =
+    imbl::GenericHashMap<K, V, foldhash::fast::RandomState, imbl::shared_ptr::DefaultSharedPtr>;
+
+/// What belongs to one organization, oldest first.
+fn of_organization<T>(
+    map: &imbl::OrdMap<(OrgId, CredentialId), Arc<T>>,
+    org: OrgId,
+) -> impl Iterator<Item = &Arc<T>> {
+    map.range((org, CredentialId(ObjectId::from_bytes([0; 12])))..)
+        .take_while(move |((owner, _), _)| *owner == org)
+        .map(|(_, each)| each)
 }

@@ -124,6 +124,7 @@ impl Digest {
                 credential: key.id,
                 org: key.org,
                 roles: key.roles,
+                token: None,
             }),
             Verdict::Repeated => Err(RefusalReason::Replayed),
             Verdict::Forgotten => Err(RefusalReason::StaleNonce),

@@ -16,6 +16,9 @@ pub mod digest;
 mod organization;
 mod role;
 mod scheme;
+mod secret;
+mod service_account;
+mod signing_key;
 
 use std::fmt;
 
@@ -26,6 +29,9 @@ pub use credentials::{Credentials, Principal};
 pub use organization::Organization;
 pub use role::{Role, Roles};
 pub use scheme::{Presented, RefusalReason};
+pub use secret::{KeyId, SecretKeys, SecretVerifier};
+pub use service_account::{ClientId, Secret, ServiceAccount, Token, TokenRef};
+pub use signing_key::{SigningKey, SigningSecret};
 
 use crate::time::Timestamp;
 use scheme::{Outcome, Scheme};

@@ -128,7 +128,7 @@ fn insert_organization(
     transaction: &Transaction<'_>,
     organization: &Organization,
 ) -> Result<(), Failure> {
-    let Organization { id, name, access_list_required, created } = organization;
+    let Organization { id, name, access_list_required, created, .. } = organization;
     let values = params![blob(id.0), name, access_list_required, created.as_millis()];
     transaction.prepare_cached(INSERT_ORGANIZATION)?.execute(values).map_err(|error| {
         match Broken::by(&error) {
@@ -249,6 +249,7 @@ fn organization(columns: &Columns<'_>) -> Result<Organization, Failure> {
         id: OrgId(columns.id),
         name: columns.read(1, TEXT)?,
         access_list_required: columns.read(2, "0 or 1")?,
+        most_secret_hours: None,
         created: Timestamp::from_millis(columns.read(3, INTEGER)?),
     })
 }

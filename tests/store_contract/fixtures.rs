@@ -70,6 +70,7 @@ pub(super) fn new_organization(number: u8) -> Change {
             id: org(number),
             name: "An organization".into(),
             access_list_required: number % 2 == 1,
+            most_secret_hours: None,
             created: Timestamp::from_millis(100),
         }),
     }
@@ -162,7 +163,7 @@ pub(super) fn counts(image: &Image) -> Vec<(u8, u64)> {
 /// Every stored value, a line for each row.
 pub(super) fn lines(image: &Image) -> Vec<String> {
     let organizations = image.organizations.iter().map(|organization| {
-        let Organization { id, name, access_list_required, created } = organization;
+        let Organization { id, name, access_list_required, created, .. } = organization;
         format!("{id} {name}, lists required: {access_list_required}, {}", created.as_millis())
     });
     let keys = image.keys.iter().map(|key| {

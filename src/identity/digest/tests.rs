@@ -30,6 +30,7 @@ fn principal() -> Principal {
         credential: CredentialId(ObjectId::from_bytes([1; 12])),
         org: OrgId(ObjectId::from_bytes([2; 12])),
         roles: [Role::Owner].into_iter().collect(),
+        token: None,
     }
 }
 

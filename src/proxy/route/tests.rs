@@ -197,6 +197,7 @@ fn a_route_serves_its_organizations_and_roles_only() {
         credential: CredentialId(ObjectId::from_bytes([9; 12])),
         org: org(n),
         roles: Roles::from_iter([role]),
+        token: None,
     };
     let mut some = route("some", &[], "/");
     some.organizations = Organizations::Only(vec![org(3), org(1)]);

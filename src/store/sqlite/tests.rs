@@ -122,6 +122,7 @@ fn organization(number: u8, name: String) -> Change {
             id: OrgId(id(number)),
             name: name.into(),
             access_list_required: true,
+            most_secret_hours: None,
             created: Timestamp::default(),
         }),
     }
