@@ -20,8 +20,8 @@ use crate::control::{
     ControlPlane, FlushReport, NamedListDefinition, Observer, OpenError, Publication,
 };
 use crate::id::IdGenerator;
-use crate::identity::Authenticator;
 use crate::identity::digest::{Digest, NonceKey};
+use crate::identity::{Authenticator, SecretKeys};
 use crate::keys::{KeyFile, KeyFileError};
 
 use crate::net::ListenerSettings;
@@ -100,6 +100,7 @@ impl App {
             .build()?;
         let control = runtime.block_on(ControlPlane::open(
             store,
+            SecretKeys::new(&keys),
             named_lists(&config),
             config.control.clone(),
             clock.clone(),

@@ -138,8 +138,8 @@ fn a_change_that_does_not_fit_stores_nothing(place: &dyn Place) {
         ),
         (add_entries(2, and(entry(52, "192.0.2.0/24"))), twice(2, range("192.0.2.0/24"))),
         (add_entries(2, and(entry(11, "203.0.113.0/24"))), twice(2, range("203.0.113.0/24"))),
-        (add_entries(9, fresh()), gone(9)),
-        (add_entries(9, vec![]), gone(9)),
+        (add_entries(9, fresh()), Conflict::NoCredential(credential(9))),
+        (add_entries(9, vec![]), Conflict::NoCredential(credential(9))),
         (
             Change::UpdateKey {
                 id: credential(9),

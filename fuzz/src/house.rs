@@ -13,7 +13,7 @@ use portcullis::admin::{self, AdminState};
 use portcullis::control::{self, ControlPlane, CreatedKey, NewEntry};
 use portcullis::id::{CredentialId, IdGenerator, OrgId};
 use portcullis::identity::digest::{self, Digest, NonceKey};
-use portcullis::identity::{Authenticator, Refusal, Role, SchemeKind};
+use portcullis::identity::{Authenticator, Refusal, Role, SchemeKind, SecretKeys};
 use portcullis::keys::KeyFile;
 use portcullis::net::{ConnectionLimits, ListenerSettings, client_ip};
 use portcullis::snapshot::Snapshot;
@@ -72,7 +72,8 @@ impl House {
         };
         let (control, org, owner, member) = runtime.block_on(async {
             let (store, clock, nobody) = (Arc::new(store), clock.clone(), Arc::new(()));
-            let control = ControlPlane::open(store, vec![], settings, clock, nobody).await;
+            let secrets = SecretKeys::new(&keys);
+            let control = ControlPlane::open(store, secrets, vec![], settings, clock, nobody).await;
             let control = control.expect("a control plane");
             let org = control.create_organization("Fuzzed").await.expect("an organization").id;
             let owner = make_key(&control, org, Role::Owner, &[caller()]).await;

@@ -12,7 +12,7 @@ use super::respond::Answer;
 use super::wire::{self, Owner};
 use crate::access::{AccessList, Entry};
 use crate::addr::Prefix;
-use crate::control::{self, CommandError};
+use crate::control::{self, CommandError, ListOwner};
 use crate::id::CredentialId;
 
 /// A page of the list, oldest entry first.
@@ -28,7 +28,7 @@ pub(super) async fn add(
     body: Body,
 ) -> Result<Answer, Rejection> {
     let entries = input::parse_entries(&call.read_json(body).await?, call.state.entries_per_list)?;
-    let list = call.control().add_entries(call.org(), key, entries).await;
+    let list = call.control().add_entries(call.org(), ListOwner::Key(key), entries).await;
     let list = list.map_err(|error| call.failed(About::Key(call.org(), key), error))?;
     Ok(page(call, key, list.entries()))
 }
@@ -56,7 +56,8 @@ pub(super) async fn remove(
         credential: call.caller.principal.credential,
         address: call.caller.address,
     };
-    let removed = call.control().remove_entry(call.org(), key, prefix, caller).await;
+    let removed =
+        call.control().remove_entry(call.org(), ListOwner::Key(key), prefix, Some(caller)).await;
     removed.map_err(|error| call.failed(About::Entry(call.org(), key, prefix), error))?;
     Ok(Answer::Gone)
 }

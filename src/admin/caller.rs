@@ -91,8 +91,7 @@ impl Caller {
     /// The right that a command is given by, to be asked for again after a wait: a key, a role or an entry taken away
     /// meanwhile must not do any more.
     pub(super) fn author(&self, needed: Role) -> Author {
-        let Principal { credential, org, .. } = self.principal;
-        Author { org, credential, address: self.address, needed }
+        Author { principal: self.principal, address: self.address, needed }
     }
 }
 

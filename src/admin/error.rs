@@ -14,8 +14,8 @@ use super::version::{V2023_01_01, Version};
 use crate::access::Denial;
 use crate::addr::{ClientIp, Prefix, PrefixError};
 use crate::control::CommandError;
-use crate::id::{CredentialId, OrgId};
-use crate::identity::{Refusal, Role};
+use crate::id::{CredentialId, ObjectId, OrgId};
+use crate::identity::{ClientId, Refusal, Role};
 use crate::net::authority::AuthorityError;
 use crate::net::client_ip::ClientIpError;
 use crate::problem::Problem;
@@ -285,6 +285,35 @@ fn command(failure: &Failure) -> Problem {
             let detail = format!("The access list of API key {key} has no entry {entry}.");
             not_found("API_KEY_ACCESS_LIST_ENTRY_NOT_FOUND", detail).with(entry).with(key)
         }
+        CommandError::AccountNotFound => {
+            let account = ClientId(about.credential()).to_string();
+            let detail = format!("The organization has no service account {account}.");
+            not_found("RESOURCE_NOT_FOUND", detail).with(account)
+        }
+        CommandError::SecretNotFound => {
+            not_found("RESOURCE_NOT_FOUND", "The service account has no such secret.")
+        }
+        CommandError::TooManyAccounts { limit } => bad(
+            "MAX_SERVICE_ACCOUNTS_PER_ORG_EXCEEDED",
+            format!("The organization has as many service accounts as it may have: {limit}."),
+        )
+        .with_number(number(*limit)),
+        CommandError::TooManySecrets { limit } => bad(
+            "MAX_SECRETS_PER_SERVICE_ACCOUNT_EXCEEDED",
+            format!("The service account has as many secrets as it may have: {limit}."),
+        )
+        .with_number(number(*limit)),
+        CommandError::TooManyTokens { .. } => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "RATE_LIMITED",
+            "The service account has as many live tokens as it may have.",
+        ),
+        CommandError::SecretTooLong { most } => {
+            let expected = format!("expected 8 to {most}, which is this organization's maximum");
+            bad("VALIDATION_ERROR", format!("secretExpiresAfterHours is too large; {expected}."))
+                .with("secretExpiresAfterHours")
+                .with_field("secretExpiresAfterHours", expected)
+        }
         CommandError::TooManyKeys { limit } => bad(
             "MAX_API_KEYS_PER_ORG_EXCEEDED",
             format!("The organization has as many API keys as it may have: {limit}."),
@@ -299,6 +328,14 @@ fn command(failure: &Failure) -> Problem {
         CommandError::RemovesCaller => bad(
             "CANNOT_REMOVE_CALLER_FROM_ACCESS_LIST",
             format!("No other entry holds the caller's address {address}, so this one stays."),
+        )
+        .with(address.to_string()),
+        CommandError::LocksOutCaller => Problem::new(
+            StatusCode::CONFLICT,
+            "ORG_REQUIRES_ACCESS_LIST",
+            format!(
+                "The caller's own access list is empty: add an entry that holds {address} first."
+            ),
         )
         .with(address.to_string()),
         CommandError::LastOwner => Problem::new(
@@ -317,6 +354,13 @@ impl About {
     fn org(&self) -> String {
         let (Self::Keys(org) | Self::Key(org, _) | Self::Entry(org, ..)) = self;
         org.to_string()
+    }
+
+    fn credential(&self) -> CredentialId {
+        match self {
+            Self::Keys(_) => CredentialId(ObjectId::from_bytes([0; 12])),
+            Self::Key(_, id) | Self::Entry(_, id, _) => *id,
+        }
     }
 
     fn key(&self) -> String {

@@ -20,10 +20,10 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::addr::{PeerAddr, Prefix};
 use crate::control::tests::memory_store::MemoryStore;
-use crate::control::{self, NewEntry};
+use crate::control::{self, ListOwner, NewEntry};
 use crate::id::CredentialId;
-use crate::identity::Role;
 use crate::identity::digest::{self, Digest, NonceKey};
+use crate::identity::{Role, SecretKeys};
 use crate::net::{ConnectionLimits, ListenerSettings};
 use crate::problem::X_ERROR_CODE;
 use crate::store::Store;
@@ -65,8 +65,16 @@ impl House {
             ..Default::default()
         };
         let shared = Arc::clone(&store) as Arc<dyn Store>;
-        let control =
-            ControlPlane::open(shared, vec![], limits, clock.clone(), Arc::new(())).await.unwrap();
+        let control = ControlPlane::open(
+            shared,
+            SecretKeys::for_tests(),
+            vec![],
+            limits,
+            clock.clone(),
+            Arc::new(()),
+        )
+        .await
+        .unwrap();
         let org = control.create_organization("Acme").await.unwrap().id;
         let digest = Digest::new(digest::Settings::default(), NonceKey::from_bytes([7; 32]));
         let mut state = AdminState {

@@ -12,7 +12,7 @@ use super::{InitArguments, advice, load, say, shell_word};
 use crate::addr::{ClientIp, Prefix};
 use crate::config::Config;
 use crate::control::{CommandError, ControlPlane, CreatedKey, NewEntry, OpenError};
-use crate::identity::{ApiKey, Organization, Role, Roles};
+use crate::identity::{ApiKey, Organization, Role, Roles, SecretKeys};
 use crate::keys::KeyFile;
 use crate::store::SqliteStore;
 use crate::time::Clock;
@@ -81,7 +81,7 @@ pub(super) fn make(
         .build()
         .into_diagnostic()?;
     let (organization, CreatedKey { key, private_key }) = runtime
-        .block_on(fill(store, config, organization, entries))
+        .block_on(fill(store, SecretKeys::new(&keys), config, organization, entries))
         .into_diagnostic()
         .wrap_err("the database could not be filled")?;
     Ok(Made { organization, key, private_key, files })
@@ -102,13 +102,14 @@ fn key_file(config: &Config, files: &mut MadeFiles) -> miette::Result<KeyFile> {
 /// The first organization and its owner, in a store that is closed again when this returns.
 async fn fill(
     store: SqliteStore,
+    secrets: SecretKeys,
     config: &Config,
     organization: &str,
     entries: &[Prefix],
 ) -> Result<(Arc<Organization>, CreatedKey), FillError> {
     let (lists, settings) = (Vec::new(), config.control.clone());
-    let control =
-        ControlPlane::open(Arc::new(store), lists, settings, Clock::system(), Arc::new(())).await?;
+    let (store, clock, observer) = (Arc::new(store), Clock::system(), Arc::new(()));
+    let control = ControlPlane::open(store, secrets, lists, settings, clock, observer).await?;
     let organization = control.create_organization(organization).await?;
     let roles = [Role::Owner].into_iter().collect::<Roles>();
     let entries = entries.iter().map(|prefix| NewEntry { prefix: *prefix, spelling: None });

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::keys::find_key;
+use super::organizations::find_organization;
 use super::writer::{Context, Plan};
-use super::{Caller, CommandError, NewEntry};
+use super::{Caller, CommandError, ListOwner, NewEntry};
 use crate::access::{AccessList, Entry, Usage};
 use crate::addr::Prefix;
-use crate::id::{CredentialId, EntryId, OrgId};
+use crate::id::{EntryId, OrgId};
 use crate::snapshot::Snapshot;
 use crate::store::Change;
 use crate::time::Timestamp;
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy)]
 pub(super) struct Target {
     pub(super) org: OrgId,
-    pub(super) credential: CredentialId,
+    pub(super) owner: ListOwner,
 }
 
 pub(super) fn add(
@@ -34,8 +34,8 @@ pub(super) fn add(
     let entries = list.entries().iter().chain(&added).map(Arc::clone).collect();
     let grown = Arc::new(AccessList::new(entries));
     let mut next = current.clone();
-    next.lists.put(target.credential, Arc::clone(&grown));
-    let change = Change::AddEntries { credential: target.credential, entries: added };
+    next.lists.put(target.owner.credential(), Arc::clone(&grown));
+    let change = Change::AddEntries { credential: target.owner.credential(), entries: added };
     Ok(Plan::changed(change, next, grown))
 }
 
@@ -44,12 +44,14 @@ pub(super) fn remove(
     current: &Snapshot,
     target: Target,
     prefix: Prefix,
-    caller: Caller,
+    caller: Option<Caller>,
 ) -> Result<Plan<()>, CommandError> {
-    let Target { credential, .. } = target;
+    let credential = target.owner.credential();
     let list = list_of(current, target)?;
     let removed = list.find(prefix).ok_or(CommandError::EntryNotFound)?;
-    if caller.credential == credential {
+    if let Some(caller) = caller
+        && caller.credential == credential
+    {
         refuse_removing_caller(&list, removed, caller, context.clock.now())?;
     }
     let rest: Vec<_> =
@@ -109,6 +111,17 @@ fn refuse_removing_caller(
 
 /// The list in force; an empty one where there is none.
 fn list_of(current: &Snapshot, target: Target) -> Result<Arc<AccessList>, CommandError> {
-    find_key(current, target.org, target.credential)?;
-    Ok(current.lists.find(target.credential).map(Arc::clone).unwrap_or_default())
+    let Target { org, owner } = target;
+    find_organization(current, org)?;
+    let credentials = &current.credentials;
+    match owner {
+        ListOwner::Key(id) if credentials.key(org, id).is_none() => {
+            return Err(CommandError::KeyNotFound);
+        }
+        ListOwner::Account(id) if credentials.account(org, id).is_none() => {
+            return Err(CommandError::AccountNotFound);
+        }
+        _ => {}
+    }
+    Ok(current.lists.find(owner.credential()).map(Arc::clone).unwrap_or_default())
 }

@@ -5,11 +5,12 @@ use crate::addr::Prefix;
 use crate::id::ObjectId;
 use crate::identity::Role;
 use crate::store::StoreError;
+use crate::time::Timestamp;
 
 /// Why a command was not carried out. Nothing has changed then, save as [`CommandError::Interrupted`] says.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// The author's key is gone, or has no role any more that includes the one needed.
+    /// The author's credential is gone, or has no role any more that includes the one needed.
     #[error("the author has lost the role {}", .needed.as_str())]
     RoleLost {
         /// The role that the command needs.
@@ -24,6 +25,38 @@ pub enum CommandError {
     /// The organization has no key of this id.
     #[error("no such API key in the organization")]
     KeyNotFound,
+    /// The organization has no service account of this id.
+    #[error("no such service account in the organization")]
+    AccountNotFound,
+    /// The service account has no secret of this id, or it has expired.
+    #[error("no such secret of the service account")]
+    SecretNotFound,
+    /// The organization has as many service accounts as it may have.
+    #[error("an organization may have {limit} service accounts")]
+    TooManyAccounts {
+        /// Accounts one organization may have.
+        limit: usize,
+    },
+    /// The service account has as many secrets as it may have.
+    #[error("a service account may have {limit} secrets")]
+    TooManySecrets {
+        /// Secrets one account may have.
+        limit: usize,
+    },
+    /// The service account has as many tokens as it may have.
+    #[error("a service account may have {limit} live tokens")]
+    TooManyTokens {
+        /// Tokens one account may have.
+        limit: usize,
+        /// When the first of them expires.
+        until: Timestamp,
+    },
+    /// The secret would be valid for longer than the organization allows.
+    #[error("a secret may be valid for {most} hours in this organization")]
+    SecretTooLong {
+        /// Hours that the organization allows.
+        most: u32,
+    },
     /// The list holds no entry of exactly this range.
     #[error("no such entry on the access list")]
     EntryNotFound,
@@ -42,8 +75,11 @@ pub enum CommandError {
     /// The entry is the only live one that lets the caller in, on the caller's own list.
     #[error("the entry is the only one that admits the caller's address")]
     RemovesCaller,
-    /// The organization would be left without a key that is its owner.
-    #[error("the API key is the last owner of its organization")]
+    /// The caller's own list is empty, and would admit nobody once lists are required.
+    #[error("the caller's own access list is empty")]
+    LocksOutCaller,
+    /// The organization would be left without a credential that is its owner.
+    #[error("the credential is the last owner of its organization")]
     LastOwner,
     /// The operating system has no random bytes to give, so no secret could be drawn.
     #[error("no random bytes from the operating system")]

@@ -1,14 +1,15 @@
-//! Commands on organizations and API keys.
+//! Commands on API keys.
 
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 
+use super::organizations::{find_organization, refuse_last_owner};
 use super::writer::{Context, Plan};
 use super::{CommandError, CreatedKey, KeyUpdate, NewEntry, entries, secret};
 use crate::access::AccessList;
 use crate::id::{CredentialId, OrgId};
-use crate::identity::{ApiKey, Ha1, Organization, Role, Roles};
+use crate::identity::{ApiKey, Ha1, Role, Roles};
 use crate::snapshot::Snapshot;
 use crate::store::Change;
 
@@ -18,25 +19,6 @@ pub(super) struct NewKey {
     pub(super) description: Box<str>,
     pub(super) roles: Roles,
     pub(super) entries: Vec<NewEntry>,
-}
-
-pub(super) fn create_organization(
-    context: &Context,
-    current: &Snapshot,
-    name: Box<str>,
-) -> Result<Plan<Arc<Organization>>, CommandError> {
-    let created = context.clock.now();
-    let organization = Arc::new(Organization {
-        id: OrgId(context.ids.next(created)),
-        name,
-        access_list_required: true,
-        most_secret_hours: None,
-        created,
-    });
-    let mut next = current.clone();
-    next.credentials.put_organization(Arc::clone(&organization));
-    let change = Change::CreateOrganization { organization: Arc::clone(&organization) };
-    Ok(Plan::changed(change, next, organization))
 }
 
 pub(super) fn create(
@@ -74,7 +56,7 @@ pub(super) fn update(
         return Ok(Plan::Unchanged(Arc::clone(key)));
     }
     if !roles.contains(Role::Owner) {
-        refuse_last_owner(current, key)?;
+        refuse_last_owner(current, org, id, key.roles)?;
     }
     let changed =
         Arc::new(ApiKey { description: description.clone(), roles, ..ApiKey::clone(key) });
@@ -88,7 +70,8 @@ pub(super) fn delete(
     org: OrgId,
     id: CredentialId,
 ) -> Result<Plan<()>, CommandError> {
-    refuse_last_owner(current, find_key(current, org, id)?)?;
+    let key = find_key(current, org, id)?;
+    refuse_last_owner(current, org, id, key.roles)?;
     let mut next = current.clone();
     next.credentials.remove_key(org, id);
     next.lists.remove(id);
@@ -103,23 +86,6 @@ pub(super) fn find_key(
 ) -> Result<&Arc<ApiKey>, CommandError> {
     find_organization(current, org)?;
     current.credentials.key(org, id).ok_or(CommandError::KeyNotFound)
-}
-
-fn find_organization(current: &Snapshot, org: OrgId) -> Result<(), CommandError> {
-    match current.credentials.organization(org) {
-        Some(_) => Ok(()),
-        None => Err(CommandError::OrganizationNotFound),
-    }
-}
-
-/// Guards against an organization that nobody can administer any more.
-fn refuse_last_owner(current: &Snapshot, leaving: &ApiKey) -> Result<(), CommandError> {
-    let is_owner = |key: &ApiKey| key.roles.contains(Role::Owner);
-    let mut others = current.credentials.keys_of(leaving.org).filter(|key| key.id != leaving.id);
-    if is_owner(leaving) && !others.any(|key| is_owner(key)) {
-        return Err(CommandError::LastOwner);
-    }
-    Ok(())
 }
 
 fn make_key(
@@ -138,9 +104,12 @@ fn make_key(
         public_key,
         description: new.description,
         roles: new.roles,
-        private_key_tail: secret::tail_of(&private_key),
+        private_key_tail: secret::tail_of(&private_key, PRIVATE_KEY_TAIL),
         ha1: Ha1::new(public_key, private_key.expose_secret()),
         created,
     };
     Ok(CreatedKey { key: Arc::new(key), private_key })
 }
+
+/// Characters of a private key that are shown ever after. Source: contract, section 10.
+const PRIVATE_KEY_TAIL: usize = 12;

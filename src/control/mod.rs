@@ -9,20 +9,25 @@
 //! - What is committed is published, even when the caller has gone away in between: see [`ControlPlane`].
 //! - A refused command, or one that the store failed to keep, changes nothing.
 //! - An entry moves from one list to the next with its usage cell, so that no count is lost.
-//! - A private key leaves this module once, in [`CreatedKey`]; it is neither kept nor logged.
+//! - A private key or a secret leaves this module once, in [`CreatedKey`], [`CreatedAccount`] or [`CreatedSecret`]; it is neither
+//!   kept nor logged.
 //!
 //! Not here: who may give a command, and the bounds of its texts (`admin`); how things are kept (`store`).
 
+mod accounts;
+mod audit;
 mod author;
 mod entries;
 mod error;
 mod flush;
 mod keys;
+mod organizations;
 mod publish;
 mod secret;
 #[cfg(test)]
 #[cfg(not(portcullis_loom))]
 pub(crate) mod tests;
+mod tokens;
 mod writer;
 
 use std::fmt;
@@ -34,14 +39,16 @@ use secrecy::SecretString;
 use crate::access::{AccessList, EntryCounts, ListName};
 use crate::addr::{ClientIp, Prefix};
 use crate::id::{CredentialId, IdGenerator, OrgId, Revision};
-use crate::identity::{ApiKey, Organization, Roles};
+use crate::identity::{ApiKey, Organization, Roles, SecretKeys};
 use crate::snapshot::{Snapshot, SnapshotCell};
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
 
+pub use accounts::{AccountUpdate, CreatedAccount, CreatedSecret, NewAccount};
 pub use author::Author;
 pub use error::{CommandError, OpenError};
 pub use flush::FlushReport;
+pub use tokens::Grant;
 
 use flush::Flusher;
 use publish::Publisher;
@@ -54,6 +61,10 @@ pub struct Settings {
     pub entries_per_list: usize,
     /// Keys one organization may have. Default 500, the published limit.
     pub keys_per_organization: usize,
+    /// Service accounts one organization may have. Default 200, the published limit.
+    pub accounts_per_organization: usize,
+    /// How long a key signs tokens before a new one takes its place. Default 30 days.
+    pub signing_key_lifetime: Duration,
     /// How often usage is written to the store. Default 5 s.
     pub usage_flush_interval: Duration,
 }
@@ -63,6 +74,8 @@ impl Default for Settings {
         Self {
             entries_per_list: 200,
             keys_per_organization: 500,
+            accounts_per_organization: 200,
+            signing_key_lifetime: Duration::from_secs(30 * 24 * 3600),
             usage_flush_interval: Duration::from_secs(5),
         }
     }
@@ -88,6 +101,7 @@ impl ControlPlane {
     /// holds a range twice, or the operating system has no random bytes to give.
     pub async fn open(
         store: Arc<dyn Store>,
+        secrets: SecretKeys,
         named_lists: Vec<NamedListDefinition>,
         settings: Settings,
         clock: Clock,
@@ -100,7 +114,7 @@ impl ControlPlane {
         let first = publish::snapshot_of(image, named_lists, clock.now())?;
         let publisher = Publisher::open(first, loaded, observer);
         let flush_interval = settings.usage_flush_interval;
-        let writer = Writer::new(store, publisher, Context { settings, clock, ids });
+        let writer = Writer::new(store, publisher, Context { settings, clock, ids, secrets });
         let (writer, flusher) = (Arc::new(writer), Arc::new(flusher));
         Ok(Arc::new(Self { writer, flusher, flush_interval, author: None }))
     }
@@ -139,7 +153,20 @@ impl ControlPlane {
     /// [`CommandError::Store`].
     pub async fn create_organization(&self, name: &str) -> Result<Arc<Organization>, CommandError> {
         let name = name.into();
-        self.run(move |context, now| keys::create_organization(context, now, name)).await
+        self.run(move |context, now| organizations::create(context, now, name)).await
+    }
+
+    /// Changes what an organization is called and what it asks of its credentials. Nothing new: nothing is stored.
+    ///
+    /// # Errors
+    /// [`CommandError::OrganizationNotFound`], [`CommandError::LocksOutCaller`], [`CommandError::Store`].
+    pub async fn update_organization(
+        &self,
+        org: OrgId,
+        update: OrganizationUpdate,
+    ) -> Result<Arc<Organization>, CommandError> {
+        let author = self.author;
+        self.run(move |_, current| organizations::update(current, org, update, author)).await
     }
 
     /// Adds a key to an organization, with the entries that its list starts with.
@@ -181,38 +208,38 @@ impl ControlPlane {
         self.run(move |_, current| keys::delete(current, org, id)).await
     }
 
-    /// Adds the entries that a key's list does not hold yet, at its end and in their order, all or
+    /// Adds the entries that a credential's list does not hold yet, at its end and in their order, all or
     /// none; returns the whole list after the change.
     ///
     /// A range that the list holds already stays as it is, usage and spelling included; a range
     /// that comes twice counts once. Nothing new: nothing is stored, and the revision stays.
     ///
     /// # Errors
-    /// [`CommandError::OrganizationNotFound`], [`CommandError::KeyNotFound`],
+    /// [`CommandError::OrganizationNotFound`], [`CommandError::KeyNotFound`], [`CommandError::AccountNotFound`],
     /// [`CommandError::TooManyEntries`], [`CommandError::Store`].
     pub async fn add_entries(
         &self,
         org: OrgId,
-        credential: CredentialId,
+        owner: ListOwner,
         entries: Vec<NewEntry>,
     ) -> Result<Arc<AccessList>, CommandError> {
-        let target = entries::Target { org, credential };
+        let target = entries::Target { org, owner };
         self.run(move |context, current| entries::add(context, current, target, &entries)).await
     }
 
     /// Removes the entry of exactly this range, and its usage.
     ///
     /// # Errors
-    /// [`CommandError::OrganizationNotFound`], [`CommandError::KeyNotFound`],
+    /// [`CommandError::OrganizationNotFound`], [`CommandError::KeyNotFound`], [`CommandError::AccountNotFound`],
     /// [`CommandError::EntryNotFound`], [`CommandError::RemovesCaller`], [`CommandError::Store`].
     pub async fn remove_entry(
         &self,
         org: OrgId,
-        credential: CredentialId,
+        owner: ListOwner,
         prefix: Prefix,
-        caller: Caller,
+        caller: Option<Caller>,
     ) -> Result<(), CommandError> {
-        let target = entries::Target { org, credential };
+        let target = entries::Target { org, owner };
         self.run(move |context, current| entries::remove(context, current, target, prefix, caller))
             .await
     }
@@ -256,6 +283,34 @@ pub struct KeyUpdate {
     pub description: Option<String>,
     /// The roles from now on; they replace the earlier ones.
     pub roles: Option<Roles>,
+}
+
+/// What is to change of an organization; what is none stays.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct OrganizationUpdate {
+    /// The name from now on.
+    pub name: Option<String>,
+    /// Whether credentials with an empty list are refused everywhere from now on.
+    pub access_list_required: Option<bool>,
+    /// Hours that a new secret may be valid at most from now on; `Some(None)`: as many as the API knows.
+    pub most_secret_hours: Option<Option<u32>>,
+}
+
+/// The credential that an access list belongs to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ListOwner {
+    /// An API key.
+    Key(CredentialId),
+    /// A service account.
+    Account(CredentialId),
+}
+
+impl ListOwner {
+    /// The credential, of whichever kind.
+    pub fn credential(self) -> CredentialId {
+        let (Self::Key(id) | Self::Account(id)) = self;
+        id
+    }
 }
 
 /// Who gives a command that could lock out its giver.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::{NamedListDefinition, Observer, OpenError, Publication};
 use crate::access::{AccessList, AccessLists, Entry, Usage, named_entry_id};
 use crate::id::{CredentialId, EntryId};
-use crate::identity::{ApiKey, Credentials, Organization};
+use crate::identity::{ApiKey, Credentials, Organization, ServiceAccount};
 use crate::snapshot::{Retired, Snapshot, SnapshotCell};
 use crate::store::{Image, StoredUsage};
 use crate::time::Timestamp;
@@ -70,11 +70,13 @@ pub(super) fn snapshot_of(
     named_lists: Vec<NamedListDefinition>,
     now: Timestamp,
 ) -> Result<Snapshot, OpenError> {
-    let (credentials, ids) = credentials_of(image.organizations, image.keys)?;
+    let (mut credentials, mut ids) = credentials_of(image.organizations, image.keys)?;
+    add_accounts(&mut credentials, &mut ids, image.accounts)?;
+    credentials.put_signing_keys(image.signing_keys.into());
     let mut lists = AccessLists::default();
     for (credential, list) in lists_of(image.entries)? {
         if !ids.contains(&credential) {
-            return Err(inconsistent("entries of an unknown key", credential));
+            return Err(inconsistent("entries of an unknown credential", credential));
         }
         lists.put(credential, Arc::new(list));
     }
@@ -110,6 +112,24 @@ fn credentials_of(
         credentials.put_key(Arc::new(key));
     }
     Ok((credentials, ids))
+}
+
+fn add_accounts(
+    credentials: &mut Credentials,
+    ids: &mut HashSet<CredentialId>,
+    accounts: Vec<ServiceAccount>,
+) -> Result<(), OpenError> {
+    for account in accounts {
+        if credentials.organization(account.org).is_none() {
+            return Err(inconsistent("organization unknown to service account", account.id));
+        }
+        // A list belongs to one credential only.
+        if !ids.insert(account.id) {
+            return Err(inconsistent("a second credential like", account.id));
+        }
+        credentials.put_account(Arc::new(account));
+    }
+    Ok(())
 }
 
 fn lists_of(

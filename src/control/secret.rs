@@ -1,11 +1,14 @@
-//! Draws the two halves of an API key from the operating system's generator.
+//! Draws what nobody may guess from the operating system's generator: the halves of an API key, secrets of service accounts,
+//! keys that sign tokens.
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
-use crate::identity::PublicKey;
+use crate::identity::{PublicKey, Secret, SigningSecret};
 
 /// A public key that `is_free` says yes to: eight letters, each of the 26 equally likely.
 pub(super) fn public_key(
@@ -29,10 +32,28 @@ pub(super) fn private_key() -> Result<SecretString, getrandom::Error> {
     Ok(uuid_text(&random).into())
 }
 
-/// The last twelve characters, which are kept and shown ever after.
-pub(super) fn tail_of(private_key: &SecretString) -> Box<str> {
-    let text = private_key.expose_secret();
-    text.get(text.len().saturating_sub(TAIL_CHARACTERS)..).unwrap_or_default().into()
+/// The last characters of a secret text, which are kept and shown ever after.
+pub(super) fn tail_of(secret: &SecretString, characters: usize) -> Box<str> {
+    let text = secret.expose_secret();
+    text.get(text.len().saturating_sub(characters)..).unwrap_or_default().into()
+}
+
+/// A secret of a service account: its prefix and 40 characters of 6 random bits each. Source: contract, section 9.
+pub(super) fn account_secret() -> Result<SecretString, getrandom::Error> {
+    let mut random = Zeroizing::new([0_u8; SECRET_BYTES]);
+    getrandom::fill(random.as_mut())?;
+    let mut text = String::with_capacity(Secret::PREFIX.len() + SECRET_BYTES / 3 * 4);
+    text.push_str(Secret::PREFIX);
+    // The alphabet of Base64 for URLs is the one that the contract gives; the capacity is enough, so that no copy stays behind.
+    URL_SAFE_NO_PAD.encode_string(random.as_slice(), &mut text);
+    Ok(text.into())
+}
+
+/// A key to sign tokens with.
+pub(super) fn signing_key() -> Result<SigningSecret, getrandom::Error> {
+    let mut random = Zeroizing::new([0_u8; 32]);
+    getrandom::fill(random.as_mut())?;
+    Ok(SigningSecret::from_bytes(*random))
 }
 
 /// The first eight letters that `random` yields. Bytes of the last, incomplete round of the alphabet
@@ -66,7 +87,8 @@ fn uuid_text(random: &[u8; 16]) -> String {
 }
 
 const WHOLE_ROUNDS: u8 = 26 * 9;
-const TAIL_CHARACTERS: usize = 12;
+/// 40 characters in Base64.
+const SECRET_BYTES: usize = 30;
 
 #[cfg(test)]
 mod tests {
@@ -80,7 +102,16 @@ mod tests {
         ] {
             assert_eq!(uuid_text(&random), text);
         }
-        assert_eq!(&*tail_of(&uuid_text(&[0x1a; 16]).into()), "1a1a1a1a1a1a");
+        assert_eq!(&*tail_of(&uuid_text(&[0x1a; 16]).into(), 12), "1a1a1a1a1a1a");
+    }
+
+    #[test]
+    fn a_secret_has_its_prefix_and_forty_characters_of_the_published_alphabet() {
+        let secret = account_secret().unwrap();
+        let random = secret.expose_secret().strip_prefix("mdb_sa_sk_").unwrap();
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        assert!(random.len() == 40 && random.bytes().all(known), "{random}");
+        assert_ne!(random, &account_secret().unwrap().expose_secret()["mdb_sa_sk_".len()..]);
     }
 
     #[test]

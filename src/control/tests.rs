@@ -57,6 +57,7 @@ impl House {
         let (ears, heard) = mpsc::unbounded_channel();
         let control = ControlPlane::open(
             Arc::clone(&store) as Arc<dyn Store>,
+            SecretKeys::for_tests(),
             vec![office()],
             settings,
             clock.clone(),
@@ -76,17 +77,26 @@ impl House {
     async fn reopened(&self) -> Arc<ControlPlane> {
         let store = Arc::clone(&self.store) as Arc<dyn Store>;
         let settings = Settings::default();
-        ControlPlane::open(store, vec![office()], settings, self.clock.clone(), Arc::new(()))
-            .await
-            .unwrap()
+        ControlPlane::open(
+            store,
+            SecretKeys::for_tests(),
+            vec![office()],
+            settings,
+            self.clock.clone(),
+            Arc::new(()),
+        )
+        .await
+        .unwrap()
     }
 
     async fn add(&self, ranges: &[&str]) -> Result<Arc<AccessList>, CommandError> {
-        self.control.add_entries(self.org, self.owner, new(ranges)).await
+        self.control.add_entries(self.org, ListOwner::Key(self.owner), new(ranges)).await
     }
 
     async fn remove(&self, range: &str, caller: Caller) -> Result<(), CommandError> {
-        self.control.remove_entry(self.org, self.owner, prefix(range), caller).await
+        self.control
+            .remove_entry(self.org, ListOwner::Key(self.owner), prefix(range), Some(caller))
+            .await
     }
 
     fn entry(&self, range: &str) -> Arc<Entry> {

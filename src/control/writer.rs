@@ -11,8 +11,9 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::Instrument as _;
 
 use super::publish::Publisher;
-use super::{CommandError, Settings};
-use crate::id::{IdGenerator, Revision};
+use super::{CommandError, Settings, audit};
+use crate::id::IdGenerator;
+use crate::identity::SecretKeys;
 use crate::snapshot::Snapshot;
 use crate::store::{Change, Store};
 use crate::time::Clock;
@@ -22,6 +23,7 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     pub(super) clock: Clock,
     pub(super) ids: IdGenerator,
+    pub(super) secrets: SecretKeys,
 }
 
 /// What a command comes to.
@@ -70,6 +72,10 @@ impl Writer {
         &self.publisher
     }
 
+    pub(super) fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// Waits for its turn and carries out `plan`.
     ///
     /// Dropped while it waits, it does nothing. From then on the work is a task of its own, which
@@ -110,31 +116,7 @@ impl Writer {
         drop(current); // So that the publisher can drop it, once readers have moved on.
         let revision = next.revision;
         self.publisher.publish(next, committed);
-        log_accepted(revision, &change);
+        audit::accepted(revision, &change);
         Ok(answer)
-    }
-}
-
-/// One line for each accepted command: identifiers and numbers only.
-fn log_accepted(revision: Revision, change: &Change) {
-    match change {
-        Change::CreateOrganization { organization } => {
-            tracing::info!(%revision, organization = %organization.id, "organization created");
-        }
-        Change::CreateKey { key, entries } => {
-            let entries = entries.len();
-            tracing::info!(%revision, organization = %key.org, key = %key.id, entries, "key created");
-        }
-        Change::UpdateKey { id, roles, .. } => {
-            tracing::info!(%revision, key = %id, ?roles, "key changed");
-        }
-        Change::DeleteKey { id } => tracing::info!(%revision, key = %id, "key deleted"),
-        Change::AddEntries { credential, entries } => {
-            let entries = entries.len();
-            tracing::info!(%revision, key = %credential, entries, "entries added");
-        }
-        Change::RemoveEntry { credential, entry } => {
-            tracing::info!(%revision, key = %credential, %entry, "entry removed");
-        }
     }
 }

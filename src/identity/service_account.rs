@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::{Roles, SecretVerifier};
 use crate::id::{CredentialId, IdError, OrgId, SecretId, TokenId};
@@ -56,6 +57,14 @@ impl ServiceAccount {
             && self.token(token.id).is_none_or(|known| !known.revoked)
     }
 
+    /// Puts what is known of a token in the place of what was known of it before.
+    pub fn put_token(&mut self, token: Token) {
+        match self.tokens.binary_search_by_key(&token.id, |known| known.id) {
+            Ok(at) => self.tokens[at] = token,
+            Err(at) => self.tokens.insert(at, token),
+        }
+    }
+
     /// Tokens that could be used at `now`.
     pub fn live_tokens(&self, now: Timestamp) -> usize {
         self.tokens.iter().filter(|token| !token.revoked && now < token.expires).count()
@@ -100,6 +109,11 @@ pub struct Token {
     pub expires: Timestamp,
     /// Whether its holder has given it back.
     pub revoked: bool,
+}
+
+impl Token {
+    /// How long a token is good for, unless its secret expires before. Source: contract, section 9.
+    pub const LIFETIME: Duration = Duration::from_secs(3600);
 }
 
 /// The facts of a token that was presented and verified; by them it is judged again under each new snapshot.

@@ -1,4 +1,4 @@
-//! Where organizations, keys, lists and usage are kept.
+//! Where organizations, credentials, lists and usage are kept.
 //!
 //! The contract, the same for every implementation and checked by one suite (`tests/store_contract.rs`):
 //! - [`Store::commit`] returns only after the change is durable; an error means that nothing of it is stored.
@@ -25,8 +25,11 @@ pub use sqlite::SqliteStore;
 
 use crate::access::{Entry, LastUse, UsageDelta};
 use crate::addr::Prefix;
-use crate::id::{CredentialId, EntryId, OrgId, Revision};
-use crate::identity::{ApiKey, Organization, PublicKey, Roles};
+use crate::id::{CredentialId, EntryId, OrgId, Revision, SecretId, SigningKeyId, TokenId};
+use crate::identity::{
+    ApiKey, Organization, PublicKey, Roles, Secret, ServiceAccount, SigningKey, Token,
+};
+use crate::time::Timestamp;
 
 /// Keeps what must survive a restart. See the module for the contract.
 pub trait Store: Send + Sync + 'static {
@@ -60,6 +63,11 @@ pub enum Change {
         /// The organization.
         organization: Arc<Organization>,
     },
+    /// A new name and new settings for an organization.
+    UpdateOrganization {
+        /// The organization from now on.
+        organization: Arc<Organization>,
+    },
     /// A new key, with the entries that its list starts with.
     CreateKey {
         /// The key.
@@ -81,7 +89,61 @@ pub enum Change {
         /// The key.
         id: CredentialId,
     },
-    /// New entries at the end of a key's list.
+    /// A new service account, with its first secret, if any, and the entries that its list starts with.
+    CreateAccount {
+        /// The account.
+        account: Arc<ServiceAccount>,
+        /// The first entries, in order.
+        entries: Vec<Arc<Entry>>,
+    },
+    /// A new name, a new description and new roles for a service account. Its secrets and tokens stay.
+    UpdateAccount {
+        /// The account from now on.
+        account: Arc<ServiceAccount>,
+    },
+    /// The end of a service account, of its secrets, its tokens, its list and that list's usage.
+    DeleteAccount {
+        /// The account.
+        id: CredentialId,
+    },
+    /// A new secret of a service account.
+    CreateSecret {
+        /// The account.
+        account: CredentialId,
+        /// The secret.
+        secret: Secret,
+    },
+    /// The end of a secret and of the tokens that it gave.
+    DeleteSecret {
+        /// The account.
+        account: CredentialId,
+        /// The secret.
+        secret: SecretId,
+    },
+    /// A token given, which is a use of its secret. The account's tokens that have expired are forgotten.
+    IssueToken {
+        /// The account.
+        account: CredentialId,
+        /// The token.
+        token: Token,
+        /// When.
+        at: Timestamp,
+    },
+    /// A token given back, or known from elsewhere to have been.
+    RevokeToken {
+        /// The account.
+        account: CredentialId,
+        /// The token, revoked.
+        token: Token,
+    },
+    /// A new key to sign tokens with, and the end of those whose tokens have all expired.
+    RotateSigningKey {
+        /// The new key.
+        key: SigningKey,
+        /// The keys that nobody needs any more.
+        removed: Vec<SigningKeyId>,
+    },
+    /// New entries at the end of a credential's list.
     AddEntries {
         /// Whose list.
         credential: CredentialId,
@@ -106,6 +168,10 @@ pub struct Image {
     pub organizations: Vec<Organization>,
     /// Keys, oldest first.
     pub keys: Vec<ApiKey>,
+    /// Service accounts, oldest first, with their secrets and tokens in the order of their ids.
+    pub accounts: Vec<ServiceAccount>,
+    /// Keys that sign tokens, oldest first.
+    pub signing_keys: Vec<SigningKey>,
     /// Entries, in the order of each list, with the usage stored.
     pub entries: Vec<(CredentialId, Entry)>,
     /// Usage stored for entries that are in no credential's list: those of named lists.
@@ -280,8 +346,34 @@ pub enum Conflict {
     /// No key of that id is stored.
     #[error("there is no key {0}")]
     NoKey(CredentialId),
+    /// A service account of that id is stored already.
+    #[error("service account {0} is stored already")]
+    AccountExists(CredentialId),
+    /// No service account of that id is stored.
+    #[error("there is no service account {0}")]
+    NoAccount(CredentialId),
+    /// A secret of that id is stored already.
+    #[error("secret {0} is stored already")]
+    SecretExists(SecretId),
+    /// The account has no secret of that id.
+    #[error("service account {account} has no secret {secret}")]
+    NoSecret {
+        /// The account.
+        account: CredentialId,
+        /// The secret.
+        secret: SecretId,
+    },
+    /// A token of that id is stored already.
+    #[error("token {0} is stored already")]
+    TokenExists(TokenId),
+    /// A signing key of that id is stored already.
+    #[error("signing key {0} is stored already")]
+    SigningKeyExists(SigningKeyId),
+    /// No credential of that id is stored, of either kind.
+    #[error("there is no credential {0}")]
+    NoCredential(CredentialId),
     /// The list holds that range already, or another list that entry.
-    #[error("entry {prefix} of key {credential} is stored already")]
+    #[error("entry {prefix} of credential {credential} is stored already")]
     EntryExists {
         /// Whose list.
         credential: CredentialId,
@@ -289,7 +381,7 @@ pub enum Conflict {
         prefix: Prefix,
     },
     /// The list holds no such entry.
-    #[error("key {credential} has no entry {entry}")]
+    #[error("credential {credential} has no entry {entry}")]
     NoEntry {
         /// Whose list.
         credential: CredentialId,

@@ -184,9 +184,18 @@ fn refusal<E: Into<Failure>>(path: &Path, action: &'static str) -> impl FnOnce(E
 fn name_of(change: &Change) -> &'static str {
     match change {
         Change::CreateOrganization { .. } => "new organization",
+        Change::UpdateOrganization { .. } => "change of an organization",
         Change::CreateKey { .. } => "new key",
         Change::UpdateKey { .. } => "change of a key",
         Change::DeleteKey { .. } => "deletion of a key",
+        Change::CreateAccount { .. } => "new service account",
+        Change::UpdateAccount { .. } => "change of a service account",
+        Change::DeleteAccount { .. } => "deletion of a service account",
+        Change::CreateSecret { .. } => "new secret",
+        Change::DeleteSecret { .. } => "deletion of a secret",
+        Change::IssueToken { .. } => "new token",
+        Change::RevokeToken { .. } => "end of a token",
+        Change::RotateSigningKey { .. } => "new signing key",
         Change::AddEntries { .. } => "new entries",
         Change::RemoveEntry { .. } => "removal of an entry",
     }

@@ -8,7 +8,7 @@ use portcullis::app::App;
 use portcullis::config::Config;
 use portcullis::control::{ControlPlane, CreatedKey, NewEntry};
 use portcullis::id::OrgId;
-use portcullis::identity::{Role, Roles};
+use portcullis::identity::{Role, Roles, SecretKeys};
 use portcullis::keys::KeyFile;
 use portcullis::store::SqliteStore;
 use portcullis::time::{Clock, Timestamp};
@@ -234,8 +234,14 @@ fn initialise(config: &Config, clock: &Clock) -> (OrgId, CreatedKey) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let settings = config.control.clone();
-        let control =
-            ControlPlane::open(store, Vec::new(), settings, clock.clone(), std::sync::Arc::new(()));
+        let control = ControlPlane::open(
+            store,
+            SecretKeys::new(&keys),
+            Vec::new(),
+            settings,
+            clock.clone(),
+            std::sync::Arc::new(()),
+        );
         organization_with_owner(&control.await.unwrap(), "tests").await
     })
 }

@@ -246,7 +246,12 @@ async fn who_loses_its_role_or_its_entry_while_sending_changes_nothing() {
         heard.is(status, code);
         if loss == "entry" {
             let entry = NewEntry { prefix: Prefix::parse(LISTED).unwrap(), spelling: None };
-            house.state.control.add_entries(house.org, slow.id, vec![entry]).await.unwrap();
+            house
+                .state
+                .control
+                .add_entries(house.org, ListOwner::Key(slow.id), vec![entry])
+                .await
+                .unwrap();
         }
     }
 }
@@ -289,7 +294,10 @@ async fn lose(house: &House, key: &Key, loss: &str) {
             address: crate::addr::ClientIp::from("10.0.0.1".parse::<std::net::IpAddr>().unwrap()),
         };
         let entry = Prefix::parse(LISTED).unwrap();
-        control.remove_entry(house.org, key.id, entry, elsewhere).await.unwrap();
+        control
+            .remove_entry(house.org, ListOwner::Key(key.id), entry, Some(elsewhere))
+            .await
+            .unwrap();
     } else {
         control.delete_key(house.org, key.id).await.unwrap();
     }

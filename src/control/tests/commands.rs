@@ -32,7 +32,7 @@ async fn entries_already_listed_stay_as_they_are() {
     let house = House::new().await;
     let spelled =
         |text: &str| NewEntry { prefix: prefix("2001:db8::1"), spelling: Some(text.into()) };
-    let add = |entries| house.control.add_entries(house.org, house.owner, entries);
+    let add = |entries| house.control.add_entries(house.org, ListOwner::Key(house.owner), entries);
     add(vec![spelled("2001:DB8::1")]).await.unwrap();
     let first = house.entry("2001:db8::1");
     first.usage.record(client("2001:db8::1"), house.clock.now());
@@ -225,8 +225,11 @@ async fn a_key_is_found_in_its_own_organization_only() {
         let errors = [
             control.update_key(org, id, KeyUpdate::default()).await.unwrap_err(),
             control.delete_key(org, id).await.unwrap_err(),
-            control.add_entries(org, id, new(&["192.0.2.1"])).await.unwrap_err(),
-            control.remove_entry(org, id, prefix("192.0.2.1"), stranger()).await.unwrap_err(),
+            control.add_entries(org, ListOwner::Key(id), new(&["192.0.2.1"])).await.unwrap_err(),
+            control
+                .remove_entry(org, ListOwner::Key(id), prefix("192.0.2.1"), Some(stranger()))
+                .await
+                .unwrap_err(),
         ];
         for error in errors {
             match error {
@@ -263,7 +266,9 @@ async fn a_change_whose_caller_went_away_during_the_commit_comes_into_force() {
     let gate = house.store.gate.shut();
     let command = tokio::spawn({
         let (control, org, owner) = (Arc::clone(&house.control), house.org, house.owner);
-        async move { control.add_entries(org, owner, new(&["192.0.2.1"])).await.map(drop) }
+        async move {
+            control.add_entries(org, ListOwner::Key(owner), new(&["192.0.2.1"])).await.map(drop)
+        }
     });
     gate.reached().await;
     command.abort();
@@ -281,7 +286,9 @@ async fn a_command_whose_caller_went_away_before_its_turn_does_nothing() {
     let gate = house.store.gate.shut();
     let add = |range: &'static str| {
         let (control, org, owner) = (Arc::clone(&house.control), house.org, house.owner);
-        tokio::spawn(async move { control.add_entries(org, owner, new(&[range])).await.map(drop) })
+        tokio::spawn(async move {
+            control.add_entries(org, ListOwner::Key(owner), new(&[range])).await.map(drop)
+        })
     };
     let first = add("192.0.2.1");
     gate.reached().await;
@@ -303,7 +310,8 @@ async fn commands_at_the_same_time_all_come_into_force() {
             let (control, org, owner) = (Arc::clone(&house.control), house.org, house.owner);
             let range = format!("10.0.0.{last}");
             tokio::spawn(async move {
-                let list = control.add_entries(org, owner, new(&[&range])).await.unwrap();
+                let list =
+                    control.add_entries(org, ListOwner::Key(owner), new(&[&range])).await.unwrap();
                 assert!(list.find(prefix(&range)).is_some());
             })
         })
@@ -339,6 +347,7 @@ async fn contradictions_in_what_is_stored_or_named_are_refused() {
     ] {
         let refused = ControlPlane::open(
             Arc::new(MemoryStore::default()),
+            SecretKeys::for_tests(),
             lists,
             Settings::default(),
             Clock::system(),
@@ -366,7 +375,7 @@ async fn contradictions_in_what_is_stored_or_named_are_refused() {
         (vec![], vec![key.clone()], vec![], "organization unknown to key"),
         (vec![org.clone()], vec![key.clone(), another], vec![], "a second key like"),
         (vec![org.clone()], vec![key.clone(), same_id], vec![], "a second key like"),
-        (vec![org.clone()], vec![], vec![entry()], "entries of an unknown key"),
+        (vec![org.clone()], vec![], vec![entry()], "entries of an unknown credential"),
         (vec![org], vec![key.clone()], vec![entry(), entry()], "a range twice on the list of"),
     ] {
         let image = crate::store::Image { organizations, keys, entries, ..Default::default() };

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::{Entry, Usage};
 use crate::id::{CredentialId, EntryId, Revision};
-use crate::identity::{ApiKey, Organization};
+use crate::identity::{ApiKey, Organization, ServiceAccount, SigningKey};
 use crate::store::{Change, Image, Store, StoreError, StoredUsage, UsageBatch};
 
 /// See the module.
@@ -32,6 +32,8 @@ struct Stored {
     revision: Revision,
     organizations: Vec<Organization>,
     keys: Vec<ApiKey>,
+    accounts: Vec<ServiceAccount>,
+    signing_keys: Vec<SigningKey>,
     entries: Vec<(CredentialId, Arc<Entry>)>,
     usage: HashMap<EntryId, StoredUsage>,
     last_batch: HashMap<u64, u64>,
@@ -106,6 +108,8 @@ impl Stored {
             revision: self.revision,
             organizations: self.organizations.clone(),
             keys: self.keys.clone(),
+            accounts: self.accounts.clone(),
+            signing_keys: self.signing_keys.clone(),
             entries: entries.collect(),
             other_usage: self
                 .usage
@@ -120,6 +124,39 @@ impl Stored {
         match change {
             Change::CreateOrganization { organization } => {
                 self.organizations.push(Organization::clone(&organization));
+            }
+            Change::UpdateOrganization { organization } => {
+                let stored = self.organizations.iter_mut().find(|org| org.id == organization.id);
+                *stored.unwrap() = Organization::clone(&organization);
+            }
+            Change::CreateAccount { account, entries } => {
+                self.entries.extend(entries.into_iter().map(|entry| (account.id, entry)));
+                self.accounts.push(ServiceAccount::clone(&account));
+            }
+            Change::UpdateAccount { account } => {
+                *self.account(account.id) = ServiceAccount::clone(&account);
+            }
+            Change::DeleteAccount { id } => {
+                self.accounts.retain(|account| account.id != id);
+                self.entries.retain(|(credential, _)| *credential != id);
+            }
+            Change::CreateSecret { account, secret } => self.account(account).secrets.push(secret),
+            Change::DeleteSecret { account, secret } => {
+                let account = self.account(account);
+                account.secrets.retain(|kept| kept.id != secret);
+                account.tokens.retain(|token| token.secret != secret);
+            }
+            Change::IssueToken { account, token, at } => {
+                let account = self.account(account);
+                account.tokens.retain(|token| at < token.expires);
+                account.put_token(token);
+                let used = account.secrets.iter_mut().find(|secret| secret.id == token.secret);
+                used.unwrap().last_used = Some(at);
+            }
+            Change::RevokeToken { account, token } => self.account(account).put_token(token),
+            Change::RotateSigningKey { key, removed } => {
+                self.signing_keys.retain(|kept| !removed.contains(&kept.id));
+                self.signing_keys.push(key);
             }
             Change::CreateKey { key, entries } => {
                 self.entries.extend(entries.into_iter().map(|entry| (key.id, entry)));
@@ -141,6 +178,10 @@ impl Stored {
                 self.usage.remove(&entry);
             }
         }
+    }
+
+    fn account(&mut self, id: CredentialId) -> &mut ServiceAccount {
+        self.accounts.iter_mut().find(|account| account.id == id).unwrap()
     }
 
     fn add_usage(&mut self, batch: &UsageBatch) {

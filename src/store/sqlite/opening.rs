@@ -285,7 +285,10 @@ fn io_error(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Stor
 }
 
 /// Schema version `n` is made by the first `n` of these. One that was released is never changed.
-pub(super) const MIGRATIONS: [&str; 1] = [include_str!("../migrations/sqlite/0001_initial.sql")];
+pub(super) const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/sqlite/0001_initial.sql"),
+    include_str!("../migrations/sqlite/0002_service_accounts.sql"),
+];
 
 /// `Port`: what SQLite's header gives for the program that a file belongs to.
 pub(super) const APPLICATION_ID: u32 = 0x506f_7274;

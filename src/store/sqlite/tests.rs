@@ -12,7 +12,7 @@ fn a_full_disk_is_an_error_and_nothing_half_stored() {
     let keys = KeyFile::create(&directory.path().join("key")).unwrap();
     let mut database = opening::create(&path, &keys).unwrap();
     database.commit(&organization(1, "one".into())).unwrap();
-    limit_pages(&database, 20);
+    limit_pages(&database, 30);
 
     let refused = database.commit(&organization(2, "x".repeat(1 << 20))).unwrap_err();
     assert!(
