@@ -89,7 +89,7 @@ impl Rejection {
             Self::Authority(error) => {
                 bad("VALIDATION_ERROR", expectation("The request's authority can't be told", error))
             }
-            Self::Route(error) => route(*error, path),
+            Self::Route(error) => route(error, path),
             Self::Credentials { .. } => Problem::new(
                 StatusCode::UNAUTHORIZED,
                 "UNEXPECTED_ERROR",
@@ -137,7 +137,9 @@ impl Rejection {
                 }
             }
             Self::Route(RouteError::MethodNotAllowed { allow }) => {
-                headers.insert(ALLOW, HeaderValue::from_static(allow));
+                if let Ok(allow) = HeaderValue::try_from(allow) {
+                    headers.insert(ALLOW, allow);
+                }
             }
             _ => {}
         }
@@ -176,7 +178,7 @@ fn unavailable() -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", detail)
 }
 
-fn route(error: RouteError, path: &str) -> Problem {
+fn route(error: &RouteError, path: &str) -> Problem {
     match error {
         RouteError::NotFound => {
             let path = text::cut(path);

@@ -2,6 +2,8 @@
 //!
 //! One bad part and nothing is taken: the first is named with its place, its value and what was expected.
 
+pub(super) mod schema;
+
 use serde_json::{Map, Value};
 
 use super::text;

@@ -5,12 +5,13 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::addr::Prefix;
 use crate::id::{CredentialId, OrgId};
 
 /// One link of an answer.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
 pub(super) struct Link {
     href: String,
     rel: &'static str,

@@ -41,6 +41,7 @@ mod query;
 mod respond;
 mod route;
 pub mod server;
+mod table;
 mod text;
 mod version;
 mod wire;
@@ -61,12 +62,13 @@ use error::{About, Failure, Rejection};
 use links::Links;
 use query::{Form, Query};
 use respond::{Answer, Success};
-use route::{Needs, Operation, Route};
+use route::{Alias, Route};
+use table::{Access, Operation};
 use version::Representation;
 
 use crate::control::{CommandError, ControlPlane};
 use crate::id::{IdGenerator, OrgId};
-use crate::identity::Authenticator;
+use crate::identity::{Authenticator, Role};
 use crate::net::authority::authority;
 use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::Metrics;
@@ -128,7 +130,7 @@ struct AdminApi {
 struct Call<'a> {
     state: &'a AdminState,
     head: &'a Parts,
-    needs: Needs,
+    role: Role,
     caller: Caller,
     links: Links,
     query: Query,
@@ -162,42 +164,48 @@ impl AdminApi {
         let authority = authority(head)?;
         let route = Route::find(&head.method, head.uri.path())?;
         let caller = Caller::admit(state, head, address, &state.control.snapshot(), now)?;
-        caller.enter(route.org)?;
-        let needs = route.operation.needs();
-        caller.require(needs.role)?;
-        let representation = match route.alias.is_versioned() {
-            true => version::negotiate(&head.headers, needs.versions)
-                .map(Representation::Versioned)
-                .ok_or(Rejection::Version { first: needs.versions[0] })?,
-            false => Representation::Plain,
-        };
-        let query = Query::parse(head.uri.query(), needs.query)?;
+        caller.enter(route.org())?;
+        let Access::Role(role) = route.row.access;
+        caller.require(role)?;
+        let representation = representation(&route, head)?;
+        let query = Query::parse(head.uri.query(), route.row.query)?;
         let form = query.form;
         let origin = match &state.settings.public_url {
             Some(url) => url.to_string(),
             None => format!("http://{}", authority.as_str()),
         };
-        let links = Links::new(&origin, route.alias.prefix(), route.list_name);
-        let call = Call { state, head, needs, caller, links, query };
-        let answer = call.carry_out(route.operation, body).await?;
-        Ok(Success { answer, representation, form })
+        let links = Links::new(&origin, route.prefix(), route.list_name);
+        let call = Call { state, head, role, caller, links, query };
+        let answer = call.carry_out(&route, body).await?;
+        Ok(Success { status: route.row.status, answer, representation, form })
+    }
+}
+
+/// What the answer will call itself: the version that the client accepts, where there are versions.
+fn representation(route: &Route<'_>, head: &Parts) -> Result<Representation, Rejection> {
+    let published = route.row.versions;
+    match (route.alias.is_some_and(Alias::is_versioned), published.first()) {
+        (true, Some(&first)) => version::negotiate(&head.headers, published)
+            .map(Representation::Versioned)
+            .ok_or(Rejection::Version { first }),
+        _ => Ok(Representation::Plain),
     }
 }
 
 impl Call<'_> {
-    async fn carry_out(&self, operation: Operation, body: Body) -> Result<Answer, Rejection> {
-        match operation {
+    async fn carry_out(&self, route: &Route<'_>, body: Body) -> Result<Answer, Rejection> {
+        match route.row.operation {
             Operation::ListOrganizations => Ok(organization::list(self)),
             Operation::ShowOrganization => Ok(organization::show(self)),
             Operation::ListKeys => Ok(api_key::list(self)),
             Operation::CreateKey => api_key::create(self, body).await,
-            Operation::ShowKey(key) => api_key::show(self, key?),
-            Operation::UpdateKey(key) => api_key::update(self, key?, body).await,
-            Operation::DeleteKey(key) => api_key::delete(self, key?).await,
-            Operation::ListEntries(key) => access_list::list(self, key?),
-            Operation::AddEntries(key) => access_list::add(self, key?, body).await,
-            Operation::ShowEntry(key, prefix) => access_list::show(self, key?, prefix?),
-            Operation::RemoveEntry(key, prefix) => access_list::remove(self, key?, prefix?).await,
+            Operation::ShowKey => api_key::show(self, route.key()?),
+            Operation::UpdateKey => api_key::update(self, route.key()?, body).await,
+            Operation::DeleteKey => api_key::delete(self, route.key()?).await,
+            Operation::ListEntries => access_list::list(self, route.key()?),
+            Operation::AddEntries => access_list::add(self, route.key()?, body).await,
+            Operation::ShowEntry => access_list::show(self, route.key()?, route.range()?),
+            Operation::RemoveEntry => access_list::remove(self, route.key()?, route.range()?).await,
         }
     }
 
@@ -216,7 +224,7 @@ impl Call<'_> {
         let json =
             body::read_json(&self.head.headers, body, self.state.settings.body_bytes).await?;
         let now = self.state.clock.now();
-        let author = self.caller.author(self.needs.role);
+        let author = self.caller.author(self.role);
         author
             .check(&self.snapshot(), now)
             .map_err(|error| self.failed(About::Keys(self.org()), error))?;
@@ -225,7 +233,7 @@ impl Call<'_> {
 
     /// The control plane, for a command of the caller's, who is asked again for the right to it when its turn comes.
     fn control(&self) -> ControlPlane {
-        self.state.control.on_behalf_of(self.caller.author(self.needs.role))
+        self.state.control.on_behalf_of(self.caller.author(self.role))
     }
 
     fn failed(&self, about: About, source: CommandError) -> Rejection {

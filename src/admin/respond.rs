@@ -34,6 +34,8 @@ pub(super) enum Answer {
 
 /// A call's success.
 pub(super) struct Success {
+    /// The status that the operation answers with.
+    pub(super) status: StatusCode,
     /// What was asked for.
     pub(super) answer: Answer,
     /// What it calls itself.
@@ -45,9 +47,9 @@ pub(super) struct Success {
 impl Success {
     /// The whole response.
     pub(super) fn into_response(self) -> Response {
-        let status = StatusCode::OK;
+        let status = self.status;
         let mut response = match self.answer {
-            Answer::Gone => with_status(StatusCode::NO_CONTENT, Body::new(NoContent)),
+            Answer::Gone => with_status(status, Body::new(NoContent)),
             Answer::Document(content) if self.form.envelope => {
                 let envelope = json!({ "content": content, "status": status.as_u16() });
                 with_status(status, write(&envelope, self.form))
@@ -149,7 +151,11 @@ mod tests {
 
     fn answered(answer: Answer, form: Form) -> Response {
         let representation = Representation::Versioned(V2023_01_01);
-        Success { answer, representation, form }.into_response()
+        let status = match answer {
+            Answer::Gone => StatusCode::NO_CONTENT,
+            Answer::Document(_) | Answer::Page(_) => StatusCode::OK,
+        };
+        Success { status, answer, representation, form }.into_response()
     }
 
     const PLAIN: Form = Form { envelope: false, pretty: false };

@@ -5,6 +5,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::links::{Link, Links};
 use crate::access::Entry;
@@ -21,9 +22,10 @@ pub(super) fn organization(organization: &Organization, links: &Links) -> Value 
     })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Organization)]
 #[serde(rename_all = "camelCase")]
-struct WireOrganization<'a> {
+pub(super) struct WireOrganization<'a> {
     id: String,
     is_deleted: bool,
     links: [Link; 1],
@@ -40,9 +42,10 @@ pub(super) fn created_key(key: &ApiKey, private_key: &SecretString, links: &Link
     to_value(&wire_key(key, private_key.expose_secret().to_owned(), links))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiKey)]
 #[serde(rename_all = "camelCase")]
-struct WireKey<'a> {
+pub(super) struct WireKey<'a> {
     desc: &'a str,
     id: String,
     links: [Link; 1],
@@ -51,9 +54,10 @@ struct WireKey<'a> {
     roles: Vec<WireRole>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RoleAssignment)]
 #[serde(rename_all = "camelCase")]
-struct WireRole {
+pub(super) struct WireRole {
     org_id: String,
     role_name: &'static str,
 }
@@ -100,9 +104,10 @@ pub(super) fn key_entry(entry: &Entry, owner: Owner, links: &Links) -> Value {
     })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccessListEntry)]
 #[serde(rename_all = "camelCase")]
-struct WireKeyEntry {
+pub(super) struct WireKeyEntry {
     cidr_block: String,
     count: i32,
     created: String,

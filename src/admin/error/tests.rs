@@ -54,7 +54,7 @@ fn what_comes_before_the_body_has_the_published_status_and_code() {
     answers(&Rejection::Panicked, 500, "UNEXPECTED_ERROR", json!([]));
     answers(&AuthorityError::Several.into(), 400, "VALIDATION_ERROR", json!([]));
     answers(&RouteError::NotFound.into(), 404, "RESOURCE_NOT_FOUND", json!([PATH]));
-    let not_allowed = RouteError::MethodNotAllowed { allow: "GET, HEAD" };
+    let not_allowed = RouteError::MethodNotAllowed { allow: "GET, HEAD".to_owned() };
     answers(&not_allowed.into(), 405, "METHOD_NOT_ALLOWED", json!([]));
     answers(&Rejection::NoOrganization(org()), 404, "ORG_NOT_FOUND", json!([org().to_string()]));
     let role = Rejection::Role { needed: Role::Owner };
@@ -84,7 +84,8 @@ fn an_address_that_is_not_admitted_is_named() {
 #[test]
 fn a_method_that_is_not_allowed_is_answered_with_those_that_are() {
     let mut headers = HeaderMap::new();
-    let rejection = Rejection::Route(RouteError::MethodNotAllowed { allow: "GET, HEAD, POST" });
+    let rejection =
+        Rejection::Route(RouteError::MethodNotAllowed { allow: "GET, HEAD, POST".to_owned() });
     rejection.add_headers(&mut headers);
     assert_eq!(headers[ALLOW], "GET, HEAD, POST");
 }

@@ -1,0 +1,230 @@
+//! The operations of the API, one row each. Routing, `Allow`, roles, versions, query parameters, statuses and the API's own
+//! document are all read from here, so that they cannot disagree.
+//!
+//! To add an operation: a variant of [`Operation`], a row in a file below this one, and an arm in `Call::carry_out`, which the
+//! compiler asks for. What a row leaves open (the statuses that every operation of its kind may answer with, the
+//! prefixes, `HEAD` beside `GET`) follows from the rest of it.
+//!
+//! Not here: how a path is read (`route`), what a body may hold (`input`), what an answer holds (`wire`).
+
+mod access_list;
+mod api_key;
+mod organization;
+
+use std::borrow::Cow;
+
+use http::{Method, StatusCode};
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+use super::query::Known;
+use super::version::Version;
+use crate::identity::Role;
+
+/// What can be asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Operation {
+    /// `GET /orgs`
+    ListOrganizations,
+    /// `GET /orgs/{orgId}`
+    ShowOrganization,
+    /// `GET …/apiKeys`
+    ListKeys,
+    /// `POST …/apiKeys`
+    CreateKey,
+    /// `GET …/apiKeys/{apiUserId}`
+    ShowKey,
+    /// `PATCH …/apiKeys/{apiUserId}`
+    UpdateKey,
+    /// `DELETE …/apiKeys/{apiUserId}`
+    DeleteKey,
+    /// `GET …/apiKeys/{apiUserId}/accessList`
+    ListEntries,
+    /// `POST …/apiKeys/{apiUserId}/accessList`
+    AddEntries,
+    /// `GET …/apiKeys/{apiUserId}/accessList/{ipAddress}`
+    ShowEntry,
+    /// `DELETE …/apiKeys/{apiUserId}/accessList/{ipAddress}`
+    RemoveEntry,
+}
+
+/// One row: an operation, and all that is published of it.
+#[derive(Debug)]
+#[allow(dead_code, reason = "the document, which reads what routing does not, is not written yet")]
+pub(super) struct Row {
+    /// What is asked for.
+    pub(super) operation: Operation,
+    /// Its name in the document.
+    pub(super) id: &'static str,
+    /// How it is asked for.
+    pub(super) method: Verb,
+    /// Where its path begins.
+    pub(super) place: Place,
+    /// The rest of the path: empty, or segments with `/` before each, those in braces being parameters.
+    pub(super) path: &'static str,
+    /// Who may ask.
+    pub(super) access: Access,
+    /// The versions that it is published in, oldest first; none at a fixed path.
+    pub(super) versions: &'static [Version],
+    /// The query parameters that it knows.
+    pub(super) query: Known,
+    /// The body that it takes.
+    pub(super) body: Option<Shape>,
+    /// The status of success.
+    pub(super) status: StatusCode,
+    /// What the answer then holds.
+    pub(super) answer: Content,
+    /// Statuses of refusals beyond those that follow from the rest of the row.
+    pub(super) refusals: &'static [StatusCode],
+    /// What it does, in a line.
+    pub(super) summary: &'static str,
+    /// What its caller should know beyond that. May be empty.
+    pub(super) description: &'static str,
+}
+
+/// Where the path of an operation begins.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Place {
+    /// Under each prefix of the API.
+    Prefixed,
+    /// Nowhere else than at its own path, without versions.
+    #[allow(dead_code, reason = "the first row of this kind is the document's own")]
+    Fixed,
+}
+
+/// Who may ask for an operation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Access {
+    /// A member of the organization with this role, by a credential and from an address of its list.
+    Role(Role),
+}
+
+/// The methods that there are. `HEAD` is `GET`. In the order in which `Allow` names them.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Verb {
+    /// `DELETE`
+    Delete,
+    /// `GET` and `HEAD`
+    Get,
+    /// `PATCH`
+    Patch,
+    /// `POST`
+    Post,
+}
+
+/// What an answer holds.
+#[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "the document, which reads this, is not written yet")]
+pub(super) enum Content {
+    /// One document.
+    Document(Shape),
+    /// A page of a list, whose items are such.
+    Page(Shape),
+    /// No body.
+    Nothing,
+}
+
+/// A JSON shape, as the document describes it.
+#[derive(Clone, Copy)]
+#[allow(dead_code, reason = "the document, which reads this, is not written yet")]
+pub(super) struct Shape {
+    /// What the document calls it.
+    pub(super) name: fn() -> Cow<'static, str>,
+    /// What it is.
+    pub(super) schema: fn() -> RefOr<Schema>,
+    /// Adds the shapes that it refers to.
+    pub(super) parts: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+/// Every row.
+pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
+    [organization::ROWS, api_key::ROWS, access_list::ROWS].into_iter().flatten()
+}
+
+impl Row {
+    /// The segments of its path.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').skip(1)
+    }
+
+    /// Where among the segments the parameter `name` is.
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        self.parts().position(|part| parameter(part) == Some(name))
+    }
+}
+
+/// The name of the parameter that a segment of a row's path is.
+pub(super) fn parameter(part: &str) -> Option<&str> {
+    part.strip_prefix('{')?.strip_suffix('}')
+}
+
+impl Verb {
+    /// What `method` is here.
+    pub(super) fn of(method: &Method) -> Option<Self> {
+        match *method {
+            Method::GET | Method::HEAD => Some(Self::Get),
+            Method::POST => Some(Self::Post),
+            Method::PATCH => Some(Self::Patch),
+            Method::DELETE => Some(Self::Delete),
+            _ => None,
+        }
+    }
+
+    /// As `Allow` has it.
+    pub(super) const fn allowed(self) -> &'static str {
+        match self {
+            Self::Delete => "DELETE",
+            Self::Get => "GET, HEAD",
+            Self::Patch => "PATCH",
+            Self::Post => "POST",
+        }
+    }
+}
+
+impl Shape {
+    /// The shape of `T`.
+    pub(super) const fn of<T: ToSchema>() -> Self {
+        Self { name: T::name, schema: T::schema, parts: T::schemas }
+    }
+}
+
+impl std::fmt::Debug for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&(self.name)())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_operation_and_each_method_at_a_path_has_one_row() {
+        let (mut ids, mut places) = (BTreeSet::new(), BTreeSet::new());
+        for row in rows() {
+            assert!(ids.insert(row.id), "{row:?}");
+            // Parameters fit anything, so that their names make no difference.
+            let shape: Vec<_> =
+                row.parts().map(|part| parameter(part).map_or(part, |_| "{}")).collect();
+            assert!(places.insert((row.place == Place::Fixed, shape, row.method)), "{row:?}");
+            let same = rows().filter(|other| other.operation == row.operation).count();
+            assert_eq!(same, 1, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn each_row_can_be_found_and_answered() {
+        for row in rows() {
+            assert!(row.path.is_empty() || row.path.starts_with('/'), "{row:?}");
+            assert!(!row.path.ends_with('/'), "{row:?}");
+            assert_eq!(row.versions.is_empty(), row.place == Place::Fixed, "{row:?}");
+            assert!(row.versions.is_sorted(), "{row:?}");
+            assert!(row.status.is_success(), "{row:?}");
+            let without_body = matches!(row.answer, Content::Nothing);
+            assert_eq!(row.status == StatusCode::NO_CONTENT, without_body, "{row:?}");
+            assert!(!row.summary.is_empty() && !row.summary.ends_with('.'), "{row:?}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The rows of organizations.
+
+use http::StatusCode;
+
+use super::{Access, Content, Operation, Place, Row, Shape, Verb};
+use crate::admin::query::Known;
+use crate::admin::version::V2023_01_01;
+use crate::admin::wire;
+use crate::identity::Role;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        operation: Operation::ListOrganizations,
+        id: "listOrganizations",
+        method: Verb::Get,
+        place: Place::Prefixed,
+        path: "/orgs",
+        // Any role makes a member, so a list of one's own organizations asks for that one.
+        access: Access::Role(Role::Member),
+        versions: &[V2023_01_01],
+        query: Known::NamedPage,
+        body: None,
+        status: StatusCode::OK,
+        answer: Content::Page(Shape::of::<wire::WireOrganization>()),
+        refusals: &[],
+        summary: "List the caller's organizations",
+        description: "A credential belongs to one organization, so the list has one item, or none where `name` leaves it out.",
+    },
+    Row {
+        operation: Operation::ShowOrganization,
+        id: "getOrganization",
+        method: Verb::Get,
+        place: Place::Prefixed,
+        path: "/orgs/{orgId}",
+        access: Access::Role(Role::Member),
+        versions: &[V2023_01_01],
+        query: Known::Document,
+        body: None,
+        status: StatusCode::OK,
+        answer: Content::Document(Shape::of::<wire::WireOrganization>()),
+        refusals: &[],
+        summary: "Show the caller's organization",
+        description: "Any other organization is answered like one that does not exist.",
+    },
+];
