@@ -1,6 +1,7 @@
 //! What every store promises, through real files: one suite, run for each kind.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "so a test fails, in its helpers too")]
 
+mod accounts;
 mod fixtures;
 mod sqlite_file;
 
@@ -12,6 +13,7 @@ use portcullis::identity::{PublicKey, Role};
 use portcullis::keys::KeyFile;
 use portcullis::store::{Change, Conflict, Store, StoreError, StoredUsage};
 
+use self::accounts::*;
 use self::fixtures::*;
 
 /// Where a store of one kind lives, so that it can be left and opened again.
@@ -47,6 +49,14 @@ contract!(
     usage_ends_with_its_entry,
     another_key_file_is_refused_and_both_are_named,
     after_a_key_is_rotated_old_and_new_verifiers_open,
+    an_organization_keeps_its_name_and_settings,
+    an_account_is_kept_with_its_secrets_its_tokens_and_its_list,
+    a_change_of_accounts_that_does_not_fit_stores_nothing,
+    a_secret_that_goes_takes_its_tokens_along,
+    an_account_that_goes_takes_everything_of_its_own_along,
+    a_token_given_notes_the_use_of_its_secret_and_forgets_expired_ones,
+    a_token_given_back_is_known_as_such_even_if_it_was_never_seen,
+    signing_keys_come_and_go_and_open_after_a_rotation_of_the_key_file,
 );
 
 fn a_new_store_is_empty_at_revision_zero(place: &dyn Place) {

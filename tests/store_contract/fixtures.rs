@@ -163,8 +163,11 @@ pub(super) fn counts(image: &Image) -> Vec<(u8, u64)> {
 /// Every stored value, a line for each row.
 pub(super) fn lines(image: &Image) -> Vec<String> {
     let organizations = image.organizations.iter().map(|organization| {
-        let Organization { id, name, access_list_required, created, .. } = organization;
-        format!("{id} {name}, lists required: {access_list_required}, {}", created.as_millis())
+        let Organization { id, name, access_list_required, most_secret_hours, created } =
+            organization;
+        let hours = most_secret_hours.map(|hours| format!(", {hours} h")).unwrap_or_default();
+        let created = created.as_millis();
+        format!("{id} {name}, lists required: {access_list_required}{hours}, {created}")
     });
     let keys = image.keys.iter().map(|key| {
         let ApiKey { id, org, public_key, description, roles, private_key_tail, ha1, created } =
@@ -185,7 +188,8 @@ pub(super) fn lines(image: &Image) -> Vec<String> {
         )
     });
     let other = image.other_usage.iter().map(|(entry, usage)| format!("{entry} {usage:?}"));
-    organizations.chain(keys).chain(entries).chain(other).collect()
+    let accounts = super::accounts::account_lines(image);
+    organizations.chain(keys).chain(accounts).chain(entries).chain(other).collect()
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

@@ -31,7 +31,7 @@ pub(super) fn create(path: &Path, keys: &KeyFile) -> Result<Database, StoreError
     }
     // Made under another name and then renamed, so that a crash leaves no half of a store.
     let unfinished = beside(&path, ".new");
-    let made = fill(&unfinished, keys).and_then(|()| {
+    let made = fill(&unfinished, keys, &MIGRATIONS).and_then(|()| {
         fs::rename(&unfinished, &path)
             .and_then(|()| private_file::sync_name(&path))
             .map_err(io_error(&path, "can't be made"))
@@ -64,7 +64,8 @@ fn open_locked(path: PathBuf, keys: &KeyFile, lock: Lock) -> Result<Database, St
     let version = examine(&connection, &sealer, &path)
         .inspect_err(|_| let_go_of_empty_log(&connection, &path))?;
     make_ready(&connection, &path)?;
-    migrate(&mut connection, version).map_err(refusal(&path, "change of its schema"))?;
+    migrate(&mut connection, version, &MIGRATIONS)
+        .map_err(refusal(&path, "change of its schema"))?;
     Ok(Database { connection, sealer, path, _lock: lock })
 }
 
@@ -94,8 +95,12 @@ impl Drop for Lock {
     }
 }
 
-/// Writes a whole new store, without a name yet that anybody opens.
-fn fill(unfinished: &Path, keys: &KeyFile) -> Result<(), StoreError> {
+/// Writes a whole new store, without a name yet that anybody opens, with the schema that `migrations` make.
+pub(super) fn fill(
+    unfinished: &Path,
+    keys: &KeyFile,
+    migrations: &[&str],
+) -> Result<(), StoreError> {
     match fs::remove_file(unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(io_error(unfinished, "can't be removed")(error));
@@ -113,7 +118,7 @@ fn fill(unfinished: &Path, keys: &KeyFile) -> Result<(), StoreError> {
         connection.pragma_update(None, "journal_mode", "MEMORY")?;
         connection.pragma_update(None, "query_only", false)?;
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-        migrate(&mut connection, 0)?;
+        migrate(&mut connection, 0, migrations)?;
         deployment.insert(&connection)
     };
     write().map_err(refusal(unfinished, "creation"))?;
@@ -254,8 +259,12 @@ fn make_ready(connection: &Connection, path: &Path) -> Result<(), StoreError> {
 }
 
 /// Applies the migrations from the given schema version on, each in a transaction with the version it makes.
-fn migrate(connection: &mut Connection, version: usize) -> Result<(), Failure> {
-    for (made, migration) in (1_i64..).zip(MIGRATIONS).skip(version) {
+fn migrate(
+    connection: &mut Connection,
+    version: usize,
+    migrations: &[&str],
+) -> Result<(), Failure> {
+    for (made, migration) in (1_i64..).zip(migrations).skip(version) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", made)?;

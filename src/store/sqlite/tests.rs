@@ -1,6 +1,6 @@
 use super::opening::MIGRATIONS;
 use super::*;
-use crate::id::{CredentialId, ObjectId, OrgId};
+use crate::id::{CredentialId, EntryId, ObjectId, OrgId};
 use crate::identity::{ApiKey, Ha1, Organization, PublicKey};
 use crate::store::{Damage, OpenError};
 use crate::time::Timestamp;
@@ -140,4 +140,56 @@ fn key(number: u8, public_key: &str) -> Change {
         created: Timestamp::default(),
     };
     Change::CreateKey { key: Arc::new(key), entries: Vec::new() }
+}
+
+#[test]
+fn a_file_of_the_first_schema_is_brought_up_with_all_that_it_holds() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = KeyFile::create(&directory.path().join("key")).unwrap();
+    let path = directory.path().join("portcullis.db");
+    opening::fill(&path, &keys, &MIGRATIONS[..1]).unwrap();
+    let old = Connection::open(&path).unwrap();
+    let sealer = Sealer::new(&keys);
+    let seal = |column, plain: &[u8]| {
+        sealer.seal(crate::store::seal::Place { column, row: id(2).as_bytes() }, plain).unwrap()
+    };
+    old.execute("INSERT INTO organization VALUES (?1, 'one', 1, 100)", [id(1).as_bytes()]).unwrap();
+    old.execute(
+        "INSERT INTO api_key VALUES (?1, ?2, 'aaaaaaaa', 'a key', 'ORG_OWNER', 'tail', ?3, ?4, 200)",
+        rusqlite::params![
+            id(2).as_bytes(),
+            id(1).as_bytes(),
+            seal("api_key.ha1_md5", &[1; 16]),
+            seal("api_key.ha1_sha256", &[2; 32])
+        ],
+    )
+    .unwrap();
+    for (position, entry, prefix) in [(5, 11, "10.0.2.0/24"), (3, 12, "10.0.1.0/24")] {
+        old.execute(
+            "INSERT INTO entry VALUES (?1, ?2, ?3, ?4, NULL, 300, NULL)",
+            rusqlite::params![position, id(entry).as_bytes(), id(2).as_bytes(), prefix],
+        )
+        .unwrap();
+    }
+    old.execute("INSERT INTO usage VALUES (?1, 7, 400, '10.0.2.9')", [id(11).as_bytes()]).unwrap();
+    drop(old);
+
+    let mut database = opening::open(&path, &keys).unwrap();
+    let image = database.load().unwrap();
+    assert_eq!((image.organizations.len(), image.keys.len(), image.accounts.len()), (1, 1, 0));
+    let entries: Vec<_> = image
+        .entries
+        .iter()
+        .map(|(_, entry)| (entry.prefix.to_string(), entry.usage.count()))
+        .collect();
+    let expected = [("10.0.1.0/24", 0), ("10.0.2.0/24", 7)].map(|(p, n)| (p.to_owned(), n));
+    assert_eq!(entries, expected, "in the order of their adding");
+    let violations: Vec<String> = {
+        let mut check = database.connection.prepare("PRAGMA foreign_key_check").unwrap();
+        check.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(violations, [""; 0], "every reference holds");
+    let removed = Change::RemoveEntry { credential: CredentialId(id(2)), entry: EntryId(id(11)) };
+    database.commit(&removed).unwrap();
+    database.commit(&Change::DeleteKey { id: CredentialId(id(2)) }).unwrap();
 }
