@@ -1,5 +1,6 @@
 //! The control plane through its front door, over a store in memory that can fail on demand.
 
+mod accounts;
 mod commands;
 pub(crate) mod memory_store;
 mod usage;
@@ -18,6 +19,7 @@ struct House {
     store: Arc<MemoryStore>,
     control: Arc<ControlPlane>,
     heard: mpsc::UnboundedReceiver<Heard>,
+    secrets: SecretKeys,
     clock: Clock,
     org: OrgId,
     owner: CredentialId,
@@ -54,10 +56,11 @@ impl House {
     async fn with(settings: Settings) -> Self {
         let clock = Clock::manual(Timestamp::from_millis(1_785_000_000_000));
         let store = Arc::new(MemoryStore::default());
+        let secrets = SecretKeys::for_tests();
         let (ears, heard) = mpsc::unbounded_channel();
         let control = ControlPlane::open(
             Arc::clone(&store) as Arc<dyn Store>,
-            SecretKeys::for_tests(),
+            secrets.clone(),
             vec![office()],
             settings,
             clock.clone(),
@@ -68,7 +71,7 @@ impl House {
         let org = control.create_organization("Example").await.unwrap().id;
         let owner = control.create_key(org, "owner", roles([Role::Owner]), vec![]).await.unwrap();
         let owner = owner.key.id;
-        let mut house = Self { store, control, heard, clock, org, owner };
+        let mut house = Self { store, control, heard, secrets, clock, org, owner };
         house.forget_what_was_heard();
         house
     }
@@ -79,7 +82,7 @@ impl House {
         let settings = Settings::default();
         ControlPlane::open(
             store,
-            SecretKeys::for_tests(),
+            self.secrets.clone(),
             vec![office()],
             settings,
             self.clock.clone(),
