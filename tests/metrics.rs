@@ -96,6 +96,7 @@ fn known_traffic_shows_under_known_names_and_labels() {
         portcullis_access_decisions_total counter
         portcullis_access_list_entries gauge
         portcullis_access_log_dropped_total counter
+        portcullis_admin_rate_limited_total counter
         portcullis_auth_total counter
         portcullis_build_info gauge
         portcullis_connections gauge

@@ -15,6 +15,7 @@
 //! | `portcullis_requests_in_flight` | gauge | route | requests being answered |
 //! | `portcullis_access_decisions_total` | counter | route, decision, reason | requests judged |
 //! | `portcullis_auth_total` | counter | scheme, outcome | credentials looked at, on both planes |
+//! | `portcullis_admin_rate_limited_total` | counter | bucket | calls of the admin API refused by a rate limit |
 //! | `portcullis_access_list_entries` | gauge | kind | entries in force |
 //! | `portcullis_snapshot_revision` | gauge | | revision in force |
 //! | `portcullis_publish_duration_seconds` | histogram | | from a commit to the new snapshot in force |
@@ -48,7 +49,7 @@ use prometheus::{
 pub use connection::{ListenerMetrics, UpstreamMetrics};
 pub use control::ControlMetrics;
 pub use label::{
-    AUTH_OUTCOMES, AUTH_SCHEMES, CloseReason, ConnectOutcome, Decision, RefusedReason,
+    AUTH_OUTCOMES, AUTH_SCHEMES, CloseReason, ConnectOutcome, Decision, RateBucket, RefusedReason,
     UpstreamFailure, Verb,
 };
 pub use prometheus::Error as MetricsError;
@@ -70,6 +71,7 @@ pub struct Metrics {
     listeners: ListenerFamilies,
     upstreams: UpstreamFamilies,
     control: ControlMetrics,
+    rate_limited: [IntCounter; RateBucket::ALL.len()],
     access_log_dropped: IntCounter,
 }
 
@@ -87,6 +89,7 @@ impl Metrics {
             listeners: ListenerFamilies::register(&families)?,
             upstreams: UpstreamFamilies::register(&families)?,
             control: ControlMetrics::register(&families)?,
+            rate_limited: families.rate_limited()?,
             access_log_dropped: families.counter(
                 "portcullis_access_log_dropped_total",
                 "Access log lines dropped: the queue was full, or the log could not be written.",
@@ -130,6 +133,11 @@ impl Metrics {
     /// The sets are [`AUTH_SCHEMES`] and [`AUTH_OUTCOMES`]; anything else counts as `other`.
     pub fn auth(&self, scheme: &'static str, outcome: &'static str) {
         self.requests.auth(scheme, outcome);
+    }
+
+    /// Counts a call of the admin API that found its bucket empty.
+    pub fn rate_limited(&self, bucket: RateBucket) {
+        self.rate_limited[bucket as usize].inc();
     }
 
     /// Counts access log lines that were dropped.
@@ -185,6 +193,12 @@ impl Registrar {
             "Time from a committed change to the snapshot that has it.",
         );
         self.keep(Histogram::with_opts(options.buckets(PUBLISH_BUCKETS.to_vec()))?)
+    }
+
+    fn rate_limited(&self) -> Result<[IntCounter; RateBucket::ALL.len()], MetricsError> {
+        let help = "Calls of the admin API refused by a rate limit.";
+        let counters = self.counters("portcullis_admin_rate_limited_total", help, &["bucket"])?;
+        Ok(RateBucket::ALL.map(|bucket| counters.with_label_values(&[bucket.label()])))
     }
 
     fn build_info(&self) -> Result<(), MetricsError> {

@@ -195,6 +195,22 @@ label_values! {
     }
 }
 
+label_values! {
+    /// A limit of the admin API, by what it is of. The config has a key of the same name for each.
+    RateBucket {
+        /// API keys, service accounts and their lists, for each organization.
+        OrganizationResources => "organization_resources",
+        /// What a caller asks about itself and the program, `GET /orgs` first of all, for each credential.
+        Caller => "caller",
+        /// An organization by its id, for each organization.
+        Organization => "organization",
+        /// An organization's settings, for each organization.
+        OrganizationSettings => "organization_settings",
+        /// Access tokens, for each service account.
+        Token => "token",
+    }
+}
+
 /// Values of the label `scheme`, without `other`.
 pub const AUTH_SCHEMES: &[&str] = &["digest"];
 

@@ -54,6 +54,7 @@ fn every_family_has_the_name_type_and_labels_that_dashboards_rely_on() {
         portcullis_access_decisions_total counter decision=[admitted refused unlisted] reason=[none client_address credential_missing credential_refused list_required malformed method no_route not_listed not_on_named_list organization role] route=[api]
         portcullis_access_list_entries gauge kind=[credential named]
         portcullis_access_log_dropped_total counter
+        portcullis_admin_rate_limited_total counter bucket=[caller organization organization_resources organization_settings token]
         portcullis_auth_total counter outcome=[malformed not_presented other replayed stale_nonce unknown_key unsupported verified wrong_realm wrong_response wrong_target] scheme=[digest other]
         portcullis_build_info gauge version=[VERSION]
         portcullis_connections gauge listener=[edge]
