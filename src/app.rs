@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::admin::operations::{self, Readiness};
+use crate::admin::rate::RateLimits;
 use crate::admin::{self, AdminState, server};
 use crate::config::Config;
 use crate::control::{
@@ -329,12 +330,15 @@ impl Building {
         readiness: &Arc<Readiness>,
         stop: &watch::Receiver<bool>,
     ) -> Result<Vec<tokio::task::JoinHandle<()>>, StartError> {
+        let rate_limits =
+            RateLimits::new(&self.config.rate_limits, &self.clock, Arc::clone(&self.metrics));
         let api = admin::router(AdminState {
             settings: Arc::new(self.config.admin.clone()),
             control: Arc::clone(&self.control),
             authenticator: Arc::clone(&self.authenticator),
             clock: self.clock.clone(),
             request_ids: Arc::new(IdGenerator::new()?),
+            rate_limits: Arc::new(rate_limits),
             metrics: Arc::clone(&self.metrics),
             entries_per_list: self.config.control.entries_per_list,
         });

@@ -22,6 +22,7 @@ mod metrics;
 mod pool;
 mod program;
 mod publication;
+mod rate_limits;
 mod requests;
 mod routing;
 mod smuggling;

@@ -9,6 +9,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use portcullis::addr::{ClientIp, PeerAddr, Prefix};
+use portcullis::admin::rate::{self, RateLimits};
 use portcullis::admin::{self, AdminState};
 use portcullis::control::{self, ControlPlane, CreatedKey, NewEntry};
 use portcullis::id::{CredentialId, IdGenerator, OrgId};
@@ -84,13 +85,16 @@ impl House {
             digest::Settings::default(),
             NonceKey::from_bytes([9; 32]),
         )));
+        let metrics = Arc::new(Metrics::new().expect("metrics"));
+        let off = rate::Settings::off();
         let router = admin::router(AdminState {
             settings: Arc::new(admin_settings()),
             control: Arc::clone(&control),
             authenticator: Arc::clone(&authenticator),
             clock: clock.clone(),
             request_ids: Arc::new(IdGenerator::new().expect("random bytes")),
-            metrics: Arc::new(Metrics::new().expect("metrics")),
+            rate_limits: Arc::new(RateLimits::new(&off, &clock, Arc::clone(&metrics))),
+            metrics,
             entries_per_list: ENTRIES,
         });
         let pair = Pair {

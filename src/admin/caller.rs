@@ -1,4 +1,4 @@
-//! Who calls: client address, credential, the credential's own list, organization and role, in this order.
+//! Who calls: client address, credential, the credential's own list, rate, organization and role, in this order.
 //!
 //! The admin API obeys the lists that it manages: an admitted call counts as a use of the entry that admitted it.
 
@@ -8,6 +8,7 @@ use http::request::Parts;
 
 use super::AdminState;
 use super::error::Rejection;
+use super::rate::{Allowance, Exceeded, RateBucket, RateLimits};
 use super::route::Parameter;
 use crate::access::{Admission, EmptyList, Permit, admit};
 use crate::addr::{ClientIp, PeerAddr};
@@ -67,6 +68,19 @@ impl Caller {
         let permit = admit(&snapshot.lists, Admission { credential, named: None }, address, now)
             .map_err(|denial| Rejection::Address { denial, address })?;
         Ok(Self { principal, address, organization, _permit: permit })
+    }
+
+    /// Takes a token for the call, where its operation has a bucket.
+    ///
+    /// # Errors
+    /// The bucket is empty.
+    pub(super) fn spend(
+        &self,
+        limits: &RateLimits,
+        bucket: Option<RateBucket>,
+    ) -> Result<Option<Allowance>, Exceeded> {
+        let Principal { org, credential, .. } = self.principal;
+        bucket.map_or(Ok(None), |bucket| limits.spend(bucket, org, credential))
     }
 
     /// Lets the caller into the organization that the path names, which may be its own only.

@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use super::body::BodyError;
 use super::input::{Rule, Violation};
 use super::query::QueryError;
+use super::rate::{Exceeded, PERIOD_SECONDS};
 use super::route::{ParameterError, RouteError};
 use super::text;
 use super::version::{V2023_01_01, Version};
@@ -35,6 +36,8 @@ pub(super) enum Rejection {
     Credentials { challenges: Vec<HeaderValue>, source: Refusal },
     #[error("address {address} not admitted")]
     Address { denial: Denial, address: ClientIp },
+    #[error("called too often")]
+    RateLimited(#[from] Exceeded),
     #[error("path parameter unusable")]
     PathParameter(#[from] ParameterError),
     #[error("no organization {0} for this caller")]
@@ -96,6 +99,7 @@ impl Rejection {
                 "The request is not authorized for this resource: a valid credential is needed.",
             ),
             Self::Address { denial, address } => denied(*denial, *address),
+            Self::RateLimited(exceeded) => rate_limited(exceeded, path),
             Self::PathParameter(error) => {
                 bad("PATH_PARAM_PARSE_ERROR", format!("Cannot read the path: {error}."))
                     .with(text::cut(path))
@@ -141,6 +145,7 @@ impl Rejection {
                     headers.insert(ALLOW, allow);
                 }
             }
+            Self::RateLimited(exceeded) => exceeded.add_headers(headers),
             _ => {}
         }
     }
@@ -209,6 +214,22 @@ fn denied(denial: Denial, address: ClientIp) -> Problem {
         }
     };
     Problem::new(StatusCode::FORBIDDEN, code, detail).with(address.to_string())
+}
+
+/// Parameters: path, seconds to wait, capacity, refill and its period, as published.
+fn rate_limited(exceeded: &Exceeded, path: &str) -> Problem {
+    let Exceeded { size, wait_seconds, .. } = exceeded;
+    let (path, capacity, refill) = (text::cut(path), size.capacity, size.per_minute);
+    let detail = format!(
+        "Too many requests for {path}; try again in {wait_seconds} seconds. At most {capacity} may come at once, and {refill} \
+         every {PERIOD_SECONDS} seconds."
+    );
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", detail)
+        .with(path)
+        .with_number(i64::try_from(*wait_seconds).unwrap_or(i64::MAX))
+        .with_number(capacity.get().into())
+        .with_number(refill.get().into())
+        .with_number(PERIOD_SECONDS)
 }
 
 fn body(error: &BodyError) -> Problem {

@@ -8,6 +8,7 @@
 //! | route | 404, 405 |
 //! | credentials | 401 |
 //! | the credential's own access list | 403 |
+//! | rate | 429 |
 //! | organization | 404, the same for one that does not exist and one that is not the caller's |
 //! | role | 403 |
 //! | version | 406 |
@@ -38,6 +39,7 @@ mod organization;
 mod page;
 mod percent;
 mod query;
+pub mod rate;
 mod respond;
 mod route;
 pub mod server;
@@ -61,6 +63,7 @@ use caller::Caller;
 use error::{About, Failure, Rejection};
 use links::Links;
 use query::{Form, Query};
+use rate::RateLimits;
 use respond::{Answer, Success};
 use route::{Alias, Route};
 use table::{Access, Operation};
@@ -100,6 +103,8 @@ pub struct AdminState {
     pub clock: Clock,
     /// Names requests, for the log and for the answer.
     pub request_ids: Arc<IdGenerator>,
+    /// How often callers may call.
+    pub rate_limits: Arc<RateLimits>,
     /// Where the outcome of each authentication is counted.
     pub metrics: Arc<Metrics>,
     /// Entries that one body may hold: as many as the control plane allows on a list.
@@ -164,6 +169,7 @@ impl AdminApi {
         let authority = authority(head)?;
         let route = Route::find(&head.method, head.uri.path())?;
         let caller = Caller::admit(state, head, address, &state.control.snapshot(), now)?;
+        let allowance = caller.spend(&state.rate_limits, route.row.bucket)?;
         caller.enter(route.org())?;
         let Access::Role(role) = route.row.access;
         caller.require(role)?;
@@ -177,7 +183,7 @@ impl AdminApi {
         let links = Links::new(&origin, route.prefix(), route.list_name);
         let call = Call { state, head, role, caller, links, query };
         let answer = call.carry_out(&route, body).await?;
-        Ok(Success { status: route.row.status, answer, representation, form })
+        Ok(Success { status: route.row.status, answer, representation, form, allowance })
     }
 }
 

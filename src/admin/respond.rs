@@ -18,6 +18,7 @@ use http_body::Frame;
 use serde_json::{Value, json};
 
 use super::query::Form;
+use super::rate::Allowance;
 use super::version::Representation;
 use crate::problem::{Problem, X_ERROR_CODE};
 
@@ -42,6 +43,8 @@ pub(super) struct Success {
     pub(super) representation: Representation,
     /// The form asked for.
     pub(super) form: Form,
+    /// How many more calls the caller may make; none: as many as it likes.
+    pub(super) allowance: Option<Allowance>,
 }
 
 impl Success {
@@ -61,6 +64,9 @@ impl Success {
         };
         if let Ok(content_type) = HeaderValue::try_from(self.representation.to_string()) {
             response.headers_mut().insert(CONTENT_TYPE, content_type);
+        }
+        if let Some(allowance) = self.allowance {
+            allowance.add_headers(response.headers_mut());
         }
         response
     }
@@ -155,7 +161,7 @@ mod tests {
             Answer::Gone => StatusCode::NO_CONTENT,
             Answer::Document(_) | Answer::Page(_) => StatusCode::OK,
         };
-        Success { status, answer, representation, form }.into_response()
+        Success { status, answer, representation, form, allowance: None }.into_response()
     }
 
     const PLAIN: Form = Form { envelope: false, pretty: false };

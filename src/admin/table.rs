@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
 use super::query::Known;
+use super::rate::RateBucket;
 use super::version::Version;
 use crate::identity::Role;
 
@@ -64,6 +65,9 @@ pub(super) struct Row {
     pub(super) path: &'static str,
     /// Who may ask.
     pub(super) access: Access,
+    /// The bucket that a call takes a token from, in the caller's name; none where the caller is not known, or is known to
+    /// the handler alone.
+    pub(super) bucket: Option<RateBucket>,
     /// The versions that it is published in, oldest first; none at a fixed path.
     pub(super) versions: &'static [Version],
     /// The query parameters that it knows.
@@ -225,6 +229,20 @@ mod tests {
             let without_body = matches!(row.answer, Content::Nothing);
             assert_eq!(row.status == StatusCode::NO_CONTENT, without_body, "{row:?}");
             assert!(!row.summary.is_empty() && !row.summary.ends_with('.'), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn each_row_takes_from_the_published_bucket() {
+        for row in rows() {
+            let bucket = match *row.parts().collect::<Vec<_>>() {
+                ["orgs"] => RateBucket::Caller,
+                ["orgs", _] => RateBucket::Organization,
+                ["orgs", _, "settings"] => RateBucket::OrganizationSettings,
+                ["orgs", _, "apiKeys" | "serviceAccounts", ..] => RateBucket::OrganizationResources,
+                _ => continue,
+            };
+            assert_eq!(row.bucket, Some(bucket), "{row:?}");
         }
     }
 }

@@ -77,14 +77,20 @@ impl House {
         .unwrap();
         let org = control.create_organization("Acme").await.unwrap().id;
         let digest = Digest::new(digest::Settings::default(), NonceKey::from_bytes([7; 32]));
+        let metrics = Arc::new(Metrics::new().unwrap());
         let mut state = AdminState {
-            metrics: Arc::new(Metrics::new().unwrap()),
             settings: Arc::new(settings()),
             control,
             authenticator: Arc::new(Authenticator::new(digest)),
-            clock,
             request_ids: Arc::new(IdGenerator::new().unwrap()),
+            rate_limits: Arc::new(RateLimits::new(
+                &rate::Settings::default(),
+                &clock,
+                Arc::clone(&metrics),
+            )),
             entries_per_list: 5,
+            metrics,
+            clock,
         };
         change(&mut state);
         let owner = make_key(&state, org, Role::Owner, &[LISTED]).await;

@@ -55,6 +55,8 @@ pub struct Config {
     pub proxy: proxy::Settings,
     /// The admin API.
     pub admin: admin::Settings,
+    /// How often the admin API may be called.
+    pub rate_limits: admin::rate::Settings,
     /// A listener of its own for `/metrics`, `/healthz` and `/readyz`; none: they are on the admin listener.
     pub metrics_listen: Option<SocketAddr>,
     /// Limits of what is stored, and how often usage is.
@@ -145,6 +147,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
     let control = root.section("usage", |section| sections::usage(section, limits.clone()));
     let limits = limits.map(|(connections, _)| connections);
     let listen = listen(root, &limits.clone().unwrap_or_default());
+    let rate_limits = root.section("rate_limits", sections::rate_limits);
     let store = root.section("store", |section| sections::store(section, directory));
     let upstreams = root.named("upstreams", sections::upstream);
     let lists = root.named("lists", sections::list);
@@ -166,6 +169,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
             drain,
         },
         admin,
+        rate_limits: rate_limits?,
         metrics_listen,
         control: control?,
         digest: digest?,

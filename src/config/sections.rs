@@ -16,6 +16,7 @@ use super::value::{boolean, choice, choices, duration, instant, integer, log_fil
 use super::{NamedEntry, NamedList};
 use crate::access::ListName;
 use crate::addr::ClientIp;
+use crate::admin::rate::{self, RateBucket, Size};
 use crate::identity::digest::{self, Algorithm};
 use crate::net::client_ip::{self, AddressHeader};
 use crate::net::{ConnectionLimits, ListenerSettings};
@@ -215,6 +216,41 @@ pub(super) fn limits(
     Ok((connections?, control))
 }
 
+/// `[rate_limits]`: a bucket each, or `enabled = false` for none.
+pub(super) fn rate_limits(section: &mut Section<'_>) -> Result<rate::Settings, Reported> {
+    let enabled = section.or("enabled", true, boolean);
+    let mut settings = rate::Settings::default();
+    let mut reported = None;
+    for bucket in RateBucket::ALL {
+        let default = Size::published(bucket);
+        match section.take(bucket.label()).map(|field| rate_limit(&field, default)) {
+            None => {}
+            Some(Ok(size)) => settings.set(bucket, size),
+            Some(Err(error)) => reported = Some(error),
+        }
+    }
+    match reported {
+        Some(error) => Err(error),
+        None if enabled? => Ok(settings),
+        None => Ok(rate::Settings::off()),
+    }
+}
+
+/// The size of a bucket; what is left out of it has its default.
+fn rate_limit(field: &Field<'_>, default: Size) -> Result<Option<Size>, Reported> {
+    if !field.is_table() {
+        return field.read(|node| match node.as_str() {
+            Some("off") => Ok(None),
+            _ => Err(RATE_LIMIT.into()),
+        });
+    }
+    field.section(|section| {
+        let capacity = section.or("capacity", default.capacity.get(), integer(1..=100_000));
+        let per_minute = section.or("per_minute", default.per_minute.get(), integer(1..=100_000));
+        Ok(Some(Size::new(capacity?, per_minute?)))
+    })
+}
+
 fn connection_limits(section: &mut Section<'_>) -> Result<ConnectionLimits, Reported> {
     let default = ConnectionLimits::default();
     let connections = section.or("connections", default.connections, integer(1..=1_000_000));
@@ -324,6 +360,8 @@ const TEN_MINUTES: Duration = Duration::from_secs(600);
 const LIST_ENTRIES: usize = 1_000_000;
 
 const RANGES: &str = "a list of addresses and ranges, as in `[\"192.0.2.7\", \"10.0.0.0/8\"]`";
+
+const RATE_LIMIT: &str = "`off`, or a table, as in `{ capacity = 500, per_minute = 250 }`";
 
 const ALGORITHM_NAMES: &[(&str, Algorithm)] =
     &[("MD5", Algorithm::Md5), ("SHA-256", Algorithm::Sha256)];

@@ -61,6 +61,26 @@ mod a_value {
                 "8:22: key `digest.algorithms[1]`: found `\"sha256\"`, expected one of `MD5`, `SHA-256`; did you mean `SHA-256`?",
             ),
             (
+                "[rate_limits]\ntoken = 10",
+                "8:9: key `rate_limits.token`: found `10`, expected `off`, or a table, as in `{ capacity = 500, per_minute = 250 }`",
+            ),
+            (
+                "[rate_limits]\ncaller = \"none\"",
+                "8:10: key `rate_limits.caller`: found `\"none\"`, expected `off`, or a table, as in `{ capacity = 500, per_minute = 250 }`",
+            ),
+            (
+                "[rate_limits]\norganization = { capacity = 0 }",
+                "8:29: key `rate_limits.organization.capacity`: found `0`, expected a whole number from 1 to 100000",
+            ),
+            (
+                "[rate_limits]\norganization_settings = { per_minute = 100001 }",
+                "8:40: key `rate_limits.organization_settings.per_minute`: found `100001`, expected a whole number from 1 to 100000",
+            ),
+            (
+                "[rate_limits]\norganisation = \"off\"",
+                "8:1: key `rate_limits.organisation`: unknown, expected one of `caller`, `enabled`, `organization`, `organization_resources`, `organization_settings`, `token`; did you mean `organization`?",
+            ),
+            (
                 "[log]\nlevel = \"inof\"",
                 "8:9: key `log.level`: found `\"inof\"`, expected a level, one of `error`, `warn`, `info`, `debug`, `trace`, `off`, or levels by part, as in `info,portcullis::proxy=debug`",
             ),
@@ -143,7 +163,7 @@ mod a_key {
             ),
             (
                 "[usag]\nflush_interval = \"5s\"",
-                "7:2: key `usag`: unknown, expected one of `admin`, `digest`, `limits`, `listeners`, `lists`, `log`, `metrics`, `routes`, `store`, `upstreams`, `usage`, `workers`; did you mean `usage`?",
+                "7:2: key `usag`: unknown, expected one of `admin`, `digest`, `limits`, `listeners`, `lists`, `log`, `metrics`, `rate_limits`, `routes`, `store`, `upstreams`, `usage`, `workers`; did you mean `usage`?",
             ),
             (
                 "[lists.b]\nentries = [{ prefix = \"10.0.0.0/8\", comment = \"x\" }]",

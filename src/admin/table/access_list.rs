@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::{Access, Content, Operation, Place, Row, Shape, Verb};
 use crate::admin::query::Known;
+use crate::admin::rate::RateBucket;
 use crate::admin::version::V2023_01_01;
 use crate::admin::{input, wire};
 use crate::identity::Role;
@@ -16,6 +17,7 @@ pub(super) const ROWS: &[Row] = &[
         place: Place::Prefixed,
         path: "/orgs/{orgId}/apiKeys/{apiUserId}/accessList",
         access: Access::Role(Role::Member),
+        bucket: Some(RateBucket::OrganizationResources),
         versions: &[V2023_01_01],
         query: Known::Page,
         body: None,
@@ -32,6 +34,7 @@ pub(super) const ROWS: &[Row] = &[
         place: Place::Prefixed,
         path: "/orgs/{orgId}/apiKeys/{apiUserId}/accessList",
         access: Access::Role(Role::Owner),
+        bucket: Some(RateBucket::OrganizationResources),
         versions: &[V2023_01_01],
         query: Known::Page,
         body: Some(Shape::of::<input::schema::NewEntries>()),
@@ -49,6 +52,7 @@ pub(super) const ROWS: &[Row] = &[
         place: Place::Prefixed,
         path: "/orgs/{orgId}/apiKeys/{apiUserId}/accessList/{ipAddress}",
         access: Access::Role(Role::Member),
+        bucket: Some(RateBucket::OrganizationResources),
         versions: &[V2023_01_01],
         query: Known::Document,
         body: None,
@@ -65,6 +69,7 @@ pub(super) const ROWS: &[Row] = &[
         place: Place::Prefixed,
         path: "/orgs/{orgId}/apiKeys/{apiUserId}/accessList/{ipAddress}",
         access: Access::Role(Role::Owner),
+        bucket: Some(RateBucket::OrganizationResources),
         versions: &[V2023_01_01],
         query: Known::Document,
         body: None,

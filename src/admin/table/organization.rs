@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::{Access, Content, Operation, Place, Row, Shape, Verb};
 use crate::admin::query::Known;
+use crate::admin::rate::RateBucket;
 use crate::admin::version::V2023_01_01;
 use crate::admin::wire;
 use crate::identity::Role;
@@ -17,6 +18,7 @@ pub(super) const ROWS: &[Row] = &[
         path: "/orgs",
         // Any role makes a member, so a list of one's own organizations asks for that one.
         access: Access::Role(Role::Member),
+        bucket: Some(RateBucket::Caller),
         versions: &[V2023_01_01],
         query: Known::NamedPage,
         body: None,
@@ -33,6 +35,7 @@ pub(super) const ROWS: &[Row] = &[
         place: Place::Prefixed,
         path: "/orgs/{orgId}",
         access: Access::Role(Role::Member),
+        bucket: Some(RateBucket::Organization),
         versions: &[V2023_01_01],
         query: Known::Document,
         body: None,
