@@ -6,6 +6,7 @@ pub mod authority;
 pub mod client_ip;
 pub mod connection;
 pub mod forwarded;
+pub mod linger;
 pub mod listener;
 pub mod target;
 
