@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -19,7 +20,8 @@ use tower::ServiceExt;
 
 use crate::addr::PeerAddr;
 use crate::net::ConnectionLimits;
-use crate::net::connection::{self, CoarseClock, Connections, http_builder};
+use crate::net::connection::{self, CoarseClock, Connection, Connections, http_builder};
+use crate::net::linger::Lingering;
 use crate::net::listener::{Slot, Slots, accept};
 
 /// Serves `router` on `sockets` until `stop` becomes true, then lets requests in flight finish within `drain`.
@@ -82,7 +84,7 @@ impl Serving {
             let busy = Arc::clone(&connection);
             let service = service_fn(move |request: Request<Incoming>| {
                 let guard = busy.begin_request();
-                let answer = answer(router.clone(), peer, request);
+                let answer = answer(router.clone(), peer, &busy, request);
                 async move {
                     let response = answer.await;
                     drop(guard);
@@ -94,13 +96,17 @@ impl Serving {
     }
 }
 
-async fn answer(
+fn answer(
     router: Router,
     peer: PeerAddr,
-    mut request: Request<Incoming>,
-) -> Result<Response<axum::body::Body>, Infallible> {
-    request.extensions_mut().insert(peer);
-    router.oneshot(request.map(axum::body::Body::new)).await
+    connection: &Arc<Connection>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
+    let (mut head, body) = request.into_parts();
+    head.extensions.insert(peer);
+    // Credentials come before the body, so a client that signs its second request has sent this one's for nothing.
+    let body = Lingering::new(body, &head, connection);
+    router.oneshot(Request::from_parts(head, Body::new(body)))
 }
 
 /// How exact the deadlines of admin connections are.

@@ -210,6 +210,27 @@ fn a_body_is_waited_for_only_when_its_sender_may_change_something() {
 }
 
 #[test]
+fn a_body_that_comes_after_its_request_was_refused_leaves_the_connection_good() {
+    let gateway = gateway();
+    let list = list_of("{key}");
+    let body = r#"[{"ipAddress":"203.0.113.10"}]"#;
+    let mut client = Client::connect(gateway.admin());
+    let target = filled(&gateway, &list);
+    let length = body.len();
+    client.send(format!(
+        "POST {target} HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\n\r\n",
+        gateway.admin()
+    ));
+    refused(&client.read_answer(), 401, "UNEXPECTED_ERROR", "no credential yet");
+    // As Python's `requests` does: head and body are written apart, and the signed request follows on the connection.
+    client.send(body);
+    let (_, head) = begun(&gateway, "POST", &list, &[&format!("Content-Length: {length}")]);
+    client.send(head);
+    client.send(body);
+    assert_eq!(accepted(&client.read_answer(), "signed")["totalCount"], 2);
+}
+
+#[test]
 fn who_expects_to_be_told_to_continue_is_told() {
     let gateway = gateway();
     let body = r#"[{"ipAddress":"203.0.113.10"}]"#;
