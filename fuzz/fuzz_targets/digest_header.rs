@@ -12,6 +12,7 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, Method};
 use libfuzzer_sys::fuzz_target;
 use portcullis::id::{CredentialId, ObjectId, OrgId};
+use portcullis::identity::bearer::{self, Bearer};
 use portcullis::identity::digest::{Digest, NonceKey, Settings};
 use portcullis::identity::{
     ApiKey, Authenticator, Credentials, Ha1, Presented, Principal, PublicKey, Refusal,
@@ -62,7 +63,8 @@ impl<'a> Gate<'a> {
     fn new(method: Method, target: &'a str) -> Self {
         let settings = Settings { nonces_remembered: 16, ..Settings::default() };
         let digest = Digest::new(settings, NonceKey::from_bytes([9; 32]));
-        let authenticator = Authenticator::new(digest);
+        let bearer = Bearer::new(bearer::Settings { tokens_cached: 16 });
+        let authenticator = Authenticator::new(digest, bearer);
         let challenges =
             authenticator.challenges(&[SchemeKind::Digest], &Refusal::NotPresented, NOW);
         assert_eq!(challenges.len(), 2);
@@ -169,15 +171,10 @@ impl Said {
 }
 
 fn not_presented(headers: &HeaderMap) -> bool {
-    let mut lines = headers.get_all(AUTHORIZATION).iter();
-    match (lines.next(), lines.next()) {
-        (None, _) => true,
-        (Some(line), None) => {
-            let word = line.as_bytes().split(|byte| b" \t".contains(byte)).next();
-            !word.unwrap_or_default().eq_ignore_ascii_case(b"digest")
-        }
-        (Some(_), Some(_)) => false,
-    }
+    headers.get_all(AUTHORIZATION).iter().all(|line| {
+        let word = line.as_bytes().split(|byte| b" \t".contains(byte)).next();
+        !word.unwrap_or_default().eq_ignore_ascii_case(b"digest")
+    })
 }
 
 fn api_key(pair: &Pair) -> ApiKey {

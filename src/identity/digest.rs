@@ -23,7 +23,6 @@ use std::fmt;
 use std::time::Duration;
 
 use http::HeaderValue;
-use http::header::AUTHORIZATION;
 use md5::Md5;
 use sha2::digest::Output;
 use sha2::{Digest as Hash, Sha256};
@@ -184,18 +183,14 @@ impl Scheme for Digest {
         now: Timestamp,
     ) -> Outcome {
         self.replays.begin(unix_ms(now));
-        let mut lines = presented.headers.get_all(AUTHORIZATION).iter();
-        let Some(line) = lines.next() else { return Outcome::NotPresented };
-        if lines.next().is_some() {
-            // The field is one value (RFC 9110, section 11.6.2): which of several others would obey is anyone's guess.
-            return Outcome::Refused(RefusalReason::Malformed);
-        }
-        match header::strip_scheme(line.as_bytes()) {
-            None => Outcome::NotPresented,
-            Some(value) => match self.judge(value, presented, credentials, now) {
-                Ok(principal) => Outcome::Verified(principal),
-                Err(reason) => Outcome::Refused(reason),
-            },
+        let value = match presented.authorization("Digest") {
+            Ok(Some(value)) => value,
+            Ok(None) => return Outcome::NotPresented,
+            Err(reason) => return Outcome::Refused(reason),
+        };
+        match self.judge(value, presented, credentials, now) {
+            Ok(principal) => Outcome::Verified(principal),
+            Err(reason) => Outcome::Refused(reason),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::{Credentials, Principal, Refusal};
@@ -16,6 +17,32 @@ pub struct Presented<'a> {
     pub target: &'a str,
     /// Every header of the request.
     pub headers: &'a HeaderMap,
+}
+
+impl<'a> Presented<'a> {
+    /// What follows the name of `scheme`, in any case, in the `Authorization` header; none where it is another scheme's.
+    ///
+    /// # Errors
+    /// The scheme's is one of several lines. The field is one value (RFC 9110, section 11.6.2): which of them another reader would
+    /// obey is anyone's guess.
+    pub(super) fn authorization(&self, scheme: &str) -> Result<Option<&'a [u8]>, RefusalReason> {
+        let lines = self.headers.get_all(AUTHORIZATION).iter();
+        let mut values = lines.map(|line| strip_scheme(line.as_bytes(), scheme));
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => Ok(value),
+            (Some(None), Some(None)) if values.all(|value| value.is_none()) => Ok(None),
+            (Some(_), Some(_)) => Err(RefusalReason::Malformed),
+        }
+    }
+}
+
+/// What follows the scheme's name, when `value` is of `scheme`.
+fn strip_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
+    let is_space = |byte: &u8| *byte == b' ' || *byte == b'\t';
+    let end = value.iter().position(is_space).unwrap_or(value.len());
+    let (name, rest) = value.split_at(end);
+    name.eq_ignore_ascii_case(scheme.as_bytes()).then_some(rest)
 }
 
 /// One way to authenticate.
@@ -97,5 +124,50 @@ impl RefusalReason {
 impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(lines: &[&str], scheme: &str) -> Result<Option<String>, RefusalReason> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(AUTHORIZATION, HeaderValue::from_str(line).unwrap());
+        }
+        let presented = Presented { method: &Method::GET, target: "/", headers: &headers };
+        let value = presented.authorization(scheme)?;
+        Ok(value.map(|value| String::from_utf8(value.to_vec()).unwrap()))
+    }
+
+    #[test]
+    fn a_scheme_is_known_by_its_whole_name_in_any_case() {
+        for (line, rest) in [
+            ("Digest a=b", Some(" a=b")),
+            ("dIGEST\ta=b", Some("\ta=b")),
+            ("Digest", Some("")),
+            ("Digester a=b", None),
+            ("Bearer a=b", None),
+            ("Basic Digest", None),
+            ("", None),
+        ] {
+            assert_eq!(found(&[line], "Digest"), Ok(rest.map(str::to_owned)), "{line}");
+        }
+        assert_eq!(found(&[], "Digest"), Ok(None));
+    }
+
+    #[test]
+    fn of_several_lines_none_may_be_the_scheme_s() {
+        for (lines, is_refused) in [
+            (&["Digest a", "Digest a"][..], true),
+            (&["Digest a", "Basic a"], true),
+            (&["Basic a", "digest a"], true),
+            (&["Basic a", "Basic b", "Digest a"], true),
+            (&["Basic a", "Bearer a"], false),
+        ] {
+            let expected = if is_refused { Err(RefusalReason::Malformed) } else { Ok(None) };
+            assert_eq!(found(lines, "Digest"), expected, "{lines:?}");
+        }
     }
 }

@@ -58,13 +58,6 @@ impl<'a> Text<'a> {
     }
 }
 
-/// What follows the scheme's name, when `value` is of the scheme `Digest`.
-pub(super) fn strip_scheme(value: &[u8]) -> Option<&[u8]> {
-    let end = value.iter().position(|&byte| is_space(byte)).unwrap_or(value.len());
-    let (scheme, rest) = value.split_at(end);
-    scheme.eq_ignore_ascii_case(b"digest").then_some(rest)
-}
-
 impl<'a> Answer<'a> {
     /// Reads the parameters that follow the scheme's name.
     ///

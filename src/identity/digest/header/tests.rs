@@ -26,21 +26,6 @@ fn a_whole_answer_is_read() {
 }
 
 #[test]
-fn the_scheme_is_known_by_its_whole_name_in_any_case() {
-    for (value, rest) in [
-        ("Digest a=b", Some(" a=b")),
-        ("dIGEST\ta=b", Some("\ta=b")),
-        ("Digest", Some("")),
-        ("Digester a=b", None),
-        ("Bearer a=b", None),
-        ("Basic Digest", None),
-        ("", None),
-    ] {
-        assert_eq!(strip_scheme(value.as_bytes()), rest.map(str::as_bytes), "{value}");
-    }
-}
-
-#[test]
 fn spellings_that_clients_use_are_read() {
     for (from, to) in [
         ("qop=auth", r#"qop="auth""#),
@@ -213,7 +198,6 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = strip_scheme(&bytes);
         let _ = Answer::parse(&bytes);
     }
 
