@@ -17,6 +17,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 use md5::Md5;
 use portcullis::id::{CredentialId, ObjectId, OrgId};
+use portcullis::identity::bearer::{self, Bearer};
 use portcullis::identity::digest::{Digest, NonceKey, REALM, Settings};
 use portcullis::identity::{
     ApiKey, Authenticator, Credentials, Ha1, Presented, PublicKey, Refusal, Roles, SchemeKind,
@@ -79,7 +80,7 @@ fn nonce_of(authenticator: &Authenticator) -> String {
 
 fn verify<H: Hash>(criterion: &mut Criterion, algorithm: &str, user: &str, name: &str) {
     let digest = Digest::new(Settings::default(), NonceKey::from_bytes([7; 32]));
-    let authenticator = Authenticator::new(digest);
+    let authenticator = Authenticator::new(digest, Bearer::new(bearer::Settings::default()));
     let credentials = credentials();
     let nonce = nonce_of(&authenticator);
     let known =
@@ -127,7 +128,7 @@ fn digest(criterion: &mut Criterion) {
     baseline::<Sha256>(criterion, "hashing_alone/sha256");
 
     let scheme = Digest::new(Settings::default(), NonceKey::from_bytes([7; 32]));
-    let authenticator = Authenticator::new(scheme);
+    let authenticator = Authenticator::new(scheme, Bearer::new(bearer::Settings::default()));
     criterion.bench_function("digest/challenge", |bencher| {
         bencher.iter(|| authenticator.challenges(SCHEMES, &Refusal::NotPresented, black_box(NOW)));
     });

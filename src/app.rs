@@ -21,6 +21,7 @@ use crate::control::{
     ControlPlane, FlushReport, NamedListDefinition, Observer, OpenError, Publication,
 };
 use crate::id::IdGenerator;
+use crate::identity::bearer::Bearer;
 use crate::identity::digest::{Digest, NonceKey};
 use crate::identity::{Authenticator, SecretKeys};
 use crate::keys::{KeyFile, KeyFileError};
@@ -109,7 +110,8 @@ impl App {
         ))?;
         let digest =
             Digest::new(config.digest.clone(), NonceKey::from_bytes(*keys.nonce_key().as_bytes()));
-        let authenticator = Arc::new(Authenticator::new(digest));
+        let bearer = Bearer::new(config.bearer.clone());
+        let authenticator = Arc::new(Authenticator::new(digest, bearer));
         let sockets = Sockets::bind(&config)?;
         let (log, access_log) = AccessLog::start(&config.log, metrics.access_log_dropped())
             .map_err(|source| {

@@ -252,6 +252,7 @@ mod tests {
     use std::os::fd::OwnedFd;
 
     use super::*;
+    use crate::identity::bearer::{self, Bearer};
     use crate::identity::digest::{self, Digest, NonceKey};
     use crate::snapshot::Snapshot;
     use crate::telemetry::{AccessLogTarget, LogFormat, LogSettings};
@@ -284,10 +285,10 @@ mod tests {
             sockets: vec![(socket, listener(&metrics))],
             routes: Arc::new(Routes::new(Vec::new())),
             upstreams: Vec::new(),
-            authenticator: Arc::new(Authenticator::new(Digest::new(
-                digest::Settings::default(),
-                NonceKey::from_bytes([0; 32]),
-            ))),
+            authenticator: Arc::new(Authenticator::new(
+                Digest::new(digest::Settings::default(), NonceKey::from_bytes([0; 32])),
+                Bearer::new(bearer::Settings::default()),
+            )),
             snapshots: Arc::new(SnapshotCell::new(Snapshot::default())),
             log,
             metrics,

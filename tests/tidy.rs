@@ -128,6 +128,11 @@ const DOORS: &[(&str, &[&str], &str)] = &[
         &["src/admin/"],
         "the API's own document describes what the admin API does, and no more",
     ),
+    (
+        "jsonwebtoken",
+        &["src/identity/bearer/"],
+        "it computes by a process-wide provider, which that file installs, and knows a clock, which that file leaves out",
+    ),
     ("tracing_subscriber", &["src/telemetry/"], "a process has one operator log"),
 ];
 

@@ -13,6 +13,7 @@ use portcullis::admin::rate::{self, RateLimits};
 use portcullis::admin::{self, AdminState};
 use portcullis::control::{self, ControlPlane, CreatedKey, NewEntry};
 use portcullis::id::{CredentialId, IdGenerator, OrgId};
+use portcullis::identity::bearer::{self, Bearer};
 use portcullis::identity::digest::{self, Digest, NonceKey};
 use portcullis::identity::{Authenticator, Refusal, Role, SchemeKind, SecretKeys};
 use portcullis::keys::KeyFile;
@@ -81,10 +82,9 @@ impl House {
             let member = make_key(&control, org, Role::Member, &[]).await;
             (control, org, owner, member)
         });
-        let authenticator = Arc::new(Authenticator::new(Digest::new(
-            digest::Settings::default(),
-            NonceKey::from_bytes([9; 32]),
-        )));
+        let digest = Digest::new(digest::Settings::default(), NonceKey::from_bytes([9; 32]));
+        let bearer = Bearer::new(bearer::Settings { tokens_cached: 16 });
+        let authenticator = Arc::new(Authenticator::new(digest, bearer));
         let metrics = Arc::new(Metrics::new().expect("metrics"));
         let off = rate::Settings::off();
         let router = admin::router(AdminState {

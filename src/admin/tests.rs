@@ -22,6 +22,7 @@ use crate::addr::{PeerAddr, Prefix};
 use crate::control::tests::memory_store::MemoryStore;
 use crate::control::{self, ListOwner, NewEntry};
 use crate::id::CredentialId;
+use crate::identity::bearer::{self, Bearer};
 use crate::identity::digest::{self, Digest, NonceKey};
 use crate::identity::{Role, SecretKeys};
 use crate::net::{ConnectionLimits, ListenerSettings};
@@ -81,7 +82,10 @@ impl House {
         let mut state = AdminState {
             settings: Arc::new(settings()),
             control,
-            authenticator: Arc::new(Authenticator::new(digest)),
+            authenticator: Arc::new(Authenticator::new(
+                digest,
+                Bearer::new(bearer::Settings { tokens_cached: 16 }),
+            )),
             request_ids: Arc::new(IdGenerator::new().unwrap()),
             rate_limits: Arc::new(RateLimits::new(
                 &rate::Settings::default(),

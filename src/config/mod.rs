@@ -63,6 +63,8 @@ pub struct Config {
     pub control: control::Settings,
     /// The digest scheme.
     pub digest: identity::digest::Settings,
+    /// The bearer scheme.
+    pub bearer: identity::bearer::Settings,
     /// Logs.
     pub log: telemetry::LogSettings,
     /// The SQLite file.
@@ -154,6 +156,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
     let mut routes = Routes::new(root.names("upstreams"), root.names("lists"));
     let routes = root.named("routes", |name, section| routes.route(name, section));
     let digest = root.section("digest", sections::digest);
+    let bearer = root.section("bearer", sections::bearer);
     let workers = root.section("workers", sections::workers);
     let log = root.section("log", |section| sections::log(section, directory));
     limits?;
@@ -173,6 +176,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
         metrics_listen,
         control: control?,
         digest: digest?,
+        bearer: bearer?,
         log: log?,
         store_path,
         key_file,

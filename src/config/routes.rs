@@ -116,8 +116,12 @@ fn hosts<'a>(section: &mut Section<'a>) -> Result<Vec<(Box<str>, Field<'a>)>, Re
 }
 
 fn schemes(section: &mut Section<'_>) -> Result<Vec<SchemeKind>, Reported> {
-    let Some(field) = section.take("schemes") else { return Ok(vec![SchemeKind::Digest]) };
-    choices(&field, "a list of schemes, as in `[\"digest\"]`, or `[]` for none", SCHEME_NAMES)
+    let Some(field) = section.take("schemes") else { return Ok(SchemeKind::ALL.into()) };
+    choices(
+        &field,
+        "a list of schemes, as in `[\"digest\", \"bearer\"]`, or `[]` for none",
+        SCHEME_NAMES,
+    )
 }
 
 /// Whom the route serves: organizations and roles where it authenticates, and else a list.
@@ -199,7 +203,8 @@ const ORGANIZATIONS: &str =
 const UNAUTHENTICATED: &str =
     "nothing: without `schemes`, a route knows no organization and no role";
 
-const SCHEME_NAMES: &[(&str, SchemeKind)] = &[("digest", SchemeKind::Digest)];
+const SCHEME_NAMES: &[(&str, SchemeKind)] =
+    &[("digest", SchemeKind::Digest), ("bearer", SchemeKind::Bearer)];
 
 const ROLE_NAMES: &[(&str, Role)] = &{
     let mut names = [("", Role::Owner); Role::ALL.len()];

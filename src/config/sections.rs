@@ -17,6 +17,7 @@ use super::{NamedEntry, NamedList};
 use crate::access::ListName;
 use crate::addr::ClientIp;
 use crate::admin::rate::{self, RateBucket, Size};
+use crate::identity::bearer;
 use crate::identity::digest::{self, Algorithm};
 use crate::net::client_ip::{self, AddressHeader};
 use crate::net::{ConnectionLimits, ListenerSettings};
@@ -292,6 +293,13 @@ pub(super) fn digest(section: &mut Section<'_>) -> Result<digest::Settings, Repo
         nonce_lifetime: nonce_lifetime?,
         nonces_remembered: nonces_remembered?,
     })
+}
+
+/// `[bearer]`
+pub(super) fn bearer(section: &mut Section<'_>) -> Result<bearer::Settings, Reported> {
+    let default = bearer::Settings::default();
+    let tokens_cached = section.or("tokens_cached", default.tokens_cached, integer(16..=1 << 20));
+    Ok(bearer::Settings { tokens_cached: tokens_cached? })
 }
 
 /// `[workers]`: how many, and how long they may drain.

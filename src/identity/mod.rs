@@ -11,6 +11,7 @@
 //! Not here: where the principal may come from (`access`), how a refusal is answered (`proxy::respond`, `admin::error`).
 
 mod api_key;
+pub mod bearer;
 mod credentials;
 pub mod digest;
 mod organization;
@@ -40,12 +41,13 @@ use scheme::{Outcome, Scheme};
 #[derive(Debug)]
 pub struct Authenticator {
     digest: digest::Digest,
+    bearer: bearer::Bearer,
 }
 
 impl Authenticator {
     /// An authenticator of these schemes.
-    pub fn new(digest: digest::Digest) -> Self {
-        Self { digest }
+    pub fn new(digest: digest::Digest, bearer: bearer::Bearer) -> Self {
+        Self { digest, bearer }
     }
 
     /// Asks the schemes in order; the first that is presented decides.
@@ -71,15 +73,18 @@ impl Authenticator {
 
     /// The `WWW-Authenticate` values of a 401, one header line each, in the order of [`SchemeKind::ALL`] whatever the
     /// order of trying: public clients read the first line only.
+    ///
+    /// A refused access token gets the line of its own scheme alone: who has tokens gets a new one by no other way.
     pub fn challenges(
         &self,
         schemes: &[SchemeKind],
         refusal: &Refusal,
         now: Timestamp,
     ) -> Vec<HeaderValue> {
+        let only = refusal.scheme().filter(|scheme| *scheme == SchemeKind::Bearer);
         SchemeKind::ALL
             .into_iter()
-            .filter(|kind| schemes.contains(kind))
+            .filter(|kind| schemes.contains(kind) && only.is_none_or(|only| only == *kind))
             .flat_map(|kind| self.scheme(kind).challenges(refusal, now))
             .collect()
     }
@@ -87,6 +92,7 @@ impl Authenticator {
     fn scheme(&self, kind: SchemeKind) -> &dyn Scheme {
         match kind {
             SchemeKind::Digest => &self.digest,
+            SchemeKind::Bearer => &self.bearer,
         }
     }
 }
@@ -108,16 +114,19 @@ pub fn labels(
 pub enum SchemeKind {
     /// HTTP Digest, RFC 7616.
     Digest,
+    /// Access tokens, RFC 6750.
+    Bearer,
 }
 
 impl SchemeKind {
     /// Every scheme, in the order of their challenges.
-    pub const ALL: [Self; 1] = [Self::Digest];
+    pub const ALL: [Self; 2] = [Self::Digest, Self::Bearer];
 
     /// The name in config, logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Digest => "digest",
+            Self::Bearer => "bearer",
         }
     }
 }

@@ -91,11 +91,25 @@ pub enum RefusalReason {
     StaleNonce,
     /// The answer is right, and its nonce count was used before or is too far behind the latest to tell.
     Replayed,
+    /// The token has no form that is issued here: it is no JWT, or one of another algorithm, issuer or audience.
+    ForeignToken,
+    /// No signing key has the name that the token gives; it may have been replaced long ago.
+    UnknownSigningKey,
+    /// The token's signature is not that of the key it names.
+    WrongSignature,
+    /// The token is right, and its service account is gone.
+    UnknownAccount,
+    /// The token is right, and its time is over.
+    ExpiredToken,
+    /// The token is right, and its holder has given it back.
+    RevokedToken,
+    /// The token is right, and the secret it was given for is gone or has expired.
+    SecretGone,
 }
 
 impl RefusalReason {
     /// Every reason, so that a metric handle can be made for each.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 15] = [
         Self::Malformed,
         Self::Unsupported,
         Self::WrongRealm,
@@ -104,6 +118,13 @@ impl RefusalReason {
         Self::WrongResponse,
         Self::StaleNonce,
         Self::Replayed,
+        Self::ForeignToken,
+        Self::UnknownSigningKey,
+        Self::WrongSignature,
+        Self::UnknownAccount,
+        Self::ExpiredToken,
+        Self::RevokedToken,
+        Self::SecretGone,
     ];
 
     /// The label in logs and metrics: one of a closed set.
@@ -117,6 +138,13 @@ impl RefusalReason {
             Self::WrongResponse => "wrong_response",
             Self::StaleNonce => "stale_nonce",
             Self::Replayed => "replayed",
+            Self::ForeignToken => "foreign_token",
+            Self::UnknownSigningKey => "unknown_signing_key",
+            Self::WrongSignature => "wrong_signature",
+            Self::UnknownAccount => "unknown_account",
+            Self::ExpiredToken => "expired_token",
+            Self::RevokedToken => "revoked_token",
+            Self::SecretGone => "secret_gone",
         }
     }
 }

@@ -92,6 +92,7 @@ fn rewrite(
     id: &HeaderValue,
 ) {
     let Passed { principal, permit } = passed;
+    // Every scheme so far reads `Authorization`: who has a principal has consumed it.
     if principal.is_some() {
         parts.headers.remove(AUTHORIZATION);
     }

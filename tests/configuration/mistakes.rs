@@ -81,6 +81,10 @@ mod a_value {
                 "8:1: key `rate_limits.organisation`: unknown, expected one of `caller`, `enabled`, `organization`, `organization_resources`, `organization_settings`, `token`; did you mean `organization`?",
             ),
             (
+                "[bearer]\ntokens_cached = 0",
+                "8:17: key `bearer.tokens_cached`: found `0`, expected a whole number from 16 to 1048576",
+            ),
+            (
                 "[log]\nlevel = \"inof\"",
                 "8:9: key `log.level`: found `\"inof\"`, expected a level, one of `error`, `warn`, `info`, `debug`, `trace`, `off`, or levels by part, as in `info,portcullis::proxy=debug`",
             ),
@@ -163,7 +167,7 @@ mod a_key {
             ),
             (
                 "[usag]\nflush_interval = \"5s\"",
-                "7:2: key `usag`: unknown, expected one of `admin`, `digest`, `limits`, `listeners`, `lists`, `log`, `metrics`, `rate_limits`, `routes`, `store`, `upstreams`, `usage`, `workers`; did you mean `usage`?",
+                "7:2: key `usag`: unknown, expected one of `admin`, `bearer`, `digest`, `limits`, `listeners`, `lists`, `log`, `metrics`, `rate_limits`, `routes`, `store`, `upstreams`, `usage`, `workers`; did you mean `usage`?",
             ),
             (
                 "[lists.b]\nentries = [{ prefix = \"10.0.0.0/8\", comment = \"x\" }]",
@@ -354,7 +358,7 @@ mod a_route {
             ),
             (
                 "schemes = [\"basic\"]",
-                "9:12: key `routes.a.schemes[0]`: found `\"basic\"`, expected `digest`",
+                "9:12: key `routes.a.schemes[0]`: found `\"basic\"`, expected one of `digest`, `bearer`",
             ),
         ] {
             assert_mistake(&route(lines), mistake);
@@ -475,7 +479,7 @@ mod a_route {
         let config =
             parse(&with(&route("organizations = [\"32b6e34b3d91647abb20e7b8\"]"))).unwrap();
         let route = &config.proxy.routes[0];
-        assert_eq!(route.schemes, [SchemeKind::Digest]);
+        assert_eq!(route.schemes, [SchemeKind::Digest, SchemeKind::Bearer]);
         let id = "32b6e34b3d91647abb20e7b8".parse().unwrap();
         assert_eq!(route.organizations, Organizations::Only(vec![id]));
     }

@@ -8,9 +8,10 @@ async fn a_call_without_a_credential_is_challenged_in_json() {
     let heard = house.send(Sent::new("GET", &format!("{V2}/orgs"))).await;
     heard.is(401, "UNEXPECTED_ERROR");
     let challenges: Vec<_> = heard.headers.get_all(WWW_AUTHENTICATE).iter().collect();
-    assert_eq!(challenges.len(), 2, "{challenges:?}");
+    assert_eq!(challenges.len(), 3, "{challenges:?}");
     assert!(challenges[0].to_str().unwrap().starts_with("Digest realm=\"MMS Public API\""));
     assert!(challenges[0].to_str().unwrap().contains("algorithm=MD5"));
+    assert_eq!(challenges[2], "Bearer realm=\"MMS Public API\"");
 }
 
 #[tokio::test]

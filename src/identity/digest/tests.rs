@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 
 use super::*;
 use crate::id::{CredentialId, ObjectId, OrgId};
+use crate::identity::bearer::{self, Bearer};
 use crate::identity::{Authenticator, Role};
 
 const PUBLIC_KEY: &str = "bkqdvtzx";
@@ -21,7 +23,8 @@ fn authenticator() -> Authenticator {
 }
 
 fn authenticator_with(settings: Settings, key: u8) -> Authenticator {
-    Authenticator::new(Digest::new(settings, NonceKey::from_bytes([key; 32])))
+    let digest = Digest::new(settings, NonceKey::from_bytes([key; 32]));
+    Authenticator::new(digest, Bearer::new(bearer::Settings { tokens_cached: 16 }))
 }
 
 fn principal() -> Principal {

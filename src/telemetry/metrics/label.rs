@@ -212,7 +212,7 @@ label_values! {
 }
 
 /// Values of the label `scheme`, without `other`.
-pub const AUTH_SCHEMES: &[&str] = &["digest"];
+pub const AUTH_SCHEMES: &[&str] = &["digest", "bearer"];
 
 /// Values of the label `outcome`, without `other`.
 ///
@@ -229,6 +229,13 @@ pub const AUTH_OUTCOMES: &[&str] = &[
     "wrong_response",
     "stale_nonce",
     "replayed",
+    "foreign_token",
+    "unknown_signing_key",
+    "wrong_signature",
+    "unknown_account",
+    "expired_token",
+    "revoked_token",
+    "secret_gone",
 ];
 
 /// What stands for everything that has no value of its own.
