@@ -13,6 +13,7 @@ mod harness;
 
 mod admin_api;
 mod authentication;
+mod bearer;
 mod client_address;
 mod configuration;
 mod connections;

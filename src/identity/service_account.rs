@@ -127,6 +127,12 @@ pub struct TokenRef {
     pub expires: Timestamp,
 }
 
+impl From<Token> for TokenRef {
+    fn from(Token { id, secret, expires, .. }: Token) -> Self {
+        Self { id, secret, expires }
+    }
+}
+
 /// A service account's name in OAuth: `mdb_sa_id_` and the 24 digits of its id.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ClientId(pub CredentialId);

@@ -149,6 +149,11 @@ impl Gateway {
         self.app().runtime().block_on(future)
     }
 
+    /// What the gateway takes the time from.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The scrape as text.
     pub(crate) fn metrics(&self) -> String {
         let answer = Client::connect(self.admin()).get("/metrics");
