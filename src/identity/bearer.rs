@@ -58,10 +58,12 @@ impl Bearer {
         credentials: &Credentials,
         now: Timestamp,
     ) -> Result<Principal, RefusalReason> {
-        let token = parse(value)?;
+        let token = strip_spaces(value)?;
+        // What is remembered was well formed: reading its letters again would take longer than all the rest.
         if let Some(verified) = self.cache.find(token) {
             return principal(&verified, credentials, now);
         }
+        check_form(token)?;
         let verified = token::verify(token, credentials.signing_keys())?;
         let principal = principal(&verified, credentials, now)?;
         self.cache.put(token, verified);
@@ -109,17 +111,20 @@ impl fmt::Debug for Bearer {
     }
 }
 
-/// The token in what follows the scheme's name: spaces, then a `b64token` (RFC 6750, section 2.1) to the end.
-fn parse(value: &[u8]) -> Result<&[u8], RefusalReason> {
+/// What stands after the spaces that follow the scheme's name, if it is not longer than a token can be.
+fn strip_spaces(value: &[u8]) -> Result<&[u8], RefusalReason> {
     let start = value.iter().position(|byte| *byte != b' ').unwrap_or(value.len());
     let token = &value[start..];
-    if start == 0 || token.len() > MOST_TOKEN_BYTES {
-        return Err(RefusalReason::Malformed);
-    }
+    let fits = start > 0 && token.len() <= MOST_TOKEN_BYTES;
+    if fits { Ok(token) } else { Err(RefusalReason::Malformed) }
+}
+
+/// Whether it is a `b64token` to its end: RFC 6750, section 2.1.
+fn check_form(token: &[u8]) -> Result<(), RefusalReason> {
     let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = &token[..token.len() - padding];
     let is_token = !body.is_empty() && body.iter().all(|byte| is_token_byte(*byte));
-    if is_token { Ok(token) } else { Err(RefusalReason::Malformed) }
+    if is_token { Ok(()) } else { Err(RefusalReason::Malformed) }
 }
 
 fn is_token_byte(byte: u8) -> bool {
