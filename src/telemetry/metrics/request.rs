@@ -19,8 +19,11 @@ pub(super) struct RequestFamilies {
     duration: HistogramVec,
     in_flight: IntGaugeVec,
     decisions: IntCounterVec,
-    auth: Vec<(&'static str, &'static str, IntCounter)>,
+    auth: Vec<(&'static str, Outcomes)>,
 }
+
+/// The outcomes of one scheme. The one that is counted most comes first.
+type Outcomes = Vec<(&'static str, IntCounter)>;
 
 impl RequestFamilies {
     pub(super) fn register(families: &Registrar) -> Result<Self, Error> {
@@ -67,14 +70,16 @@ impl RequestFamilies {
     }
 
     pub(super) fn auth(&self, scheme: &'static str, outcome: &'static str) {
-        let find =
-            |scheme, outcome| self.auth.iter().find(|(s, o, _)| (*s, *o) == (scheme, outcome));
-        let counter =
-            find(scheme, outcome).or_else(|| find(scheme, OTHER)).or_else(|| find(OTHER, OTHER));
-        if let Some((.., counter)) = counter {
+        let scheme = find(&self.auth, scheme).or_else(|| find(&self.auth, OTHER));
+        let Some(outcomes) = scheme else { return };
+        if let Some(counter) = find(outcomes, outcome).or_else(|| find(outcomes, OTHER)) {
             counter.inc();
         }
     }
+}
+
+fn find<'a, T>(named: &'a [(&'static str, T)], name: &str) -> Option<&'a T> {
+    named.iter().find(|(own, _)| *own == name).map(|(_, value)| value)
 }
 
 /// One route's handles, for one worker: not to be shared between threads.
@@ -118,13 +123,12 @@ impl RouteMetrics {
     }
 }
 
-fn resolve_auth(counters: &IntCounterVec) -> Vec<(&'static str, &'static str, IntCounter)> {
-    let pairs =
-        |scheme| AUTH_OUTCOMES.iter().chain([&OTHER]).map(move |outcome| (scheme, *outcome));
-    AUTH_SCHEMES
-        .iter()
-        .flat_map(|scheme| pairs(*scheme))
-        .chain([(OTHER, OTHER)])
-        .map(|(scheme, outcome)| (scheme, outcome, counters.with_label_values(&[scheme, outcome])))
-        .collect()
+fn resolve_auth(counters: &IntCounterVec) -> Vec<(&'static str, Outcomes)> {
+    let outcomes = |scheme, names: &mut dyn Iterator<Item = &'static str>| {
+        let resolve = |outcome| (outcome, counters.with_label_values(&[scheme, outcome]));
+        (scheme, names.map(resolve).collect())
+    };
+    let named = || AUTH_OUTCOMES.iter().copied().chain([OTHER]);
+    let schemes = AUTH_SCHEMES.iter().map(|scheme| outcomes(*scheme, &mut named()));
+    schemes.chain([outcomes(OTHER, &mut [OTHER].into_iter())]).collect()
 }
