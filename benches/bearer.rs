@@ -16,16 +16,19 @@
 #![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
 
 use std::hint::black_box;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
+use portcullis::addr::ClientIp;
 use portcullis::id::{CredentialId, ObjectId, OrgId, SecretId, SigningKeyId, TokenId};
 use portcullis::identity::bearer::token::{self, Claims};
 use portcullis::identity::bearer::{Bearer, Settings};
 use portcullis::identity::digest::{self, Digest, NonceKey};
+use portcullis::identity::failures::{self, Failures};
 use portcullis::identity::{
     Authenticator, Credentials, KeyId, Presented, Roles, SchemeKind, Secret, SecretVerifier,
     ServiceAccount, SigningKey, SigningSecret, Token, TokenRef,
@@ -106,7 +109,8 @@ fn headers(token: &str) -> HeaderMap {
 
 fn authenticator(tokens_cached: usize) -> Authenticator {
     let digest = Digest::new(digest::Settings::default(), NonceKey::from_bytes([7; 32]));
-    Authenticator::new(digest, Bearer::new(Settings { tokens_cached }))
+    let failures = Failures::new(failures::Settings::default());
+    Authenticator::new(digest, Bearer::new(Settings { tokens_cached }), failures)
 }
 
 fn is_let_in(
@@ -115,7 +119,8 @@ fn is_let_in(
     headers: &HeaderMap,
 ) -> bool {
     let presented = Presented { method: &Method::GET, target: "/", headers };
-    authenticator.authenticate(SCHEMES, &presented, credentials, NOW).is_ok()
+    let client = ClientIp::from(IpAddr::from([192, 0, 2, 1]));
+    authenticator.authenticate(SCHEMES, &presented, client, credentials, NOW).is_ok()
 }
 
 /// One call with each of `headers` by turns.

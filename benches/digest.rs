@@ -10,15 +10,18 @@
 #![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
 
 use std::hint::black_box;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 use md5::Md5;
+use portcullis::addr::ClientIp;
 use portcullis::id::{CredentialId, ObjectId, OrgId};
 use portcullis::identity::bearer::{self, Bearer};
 use portcullis::identity::digest::{Digest, NonceKey, REALM, Settings};
+use portcullis::identity::failures::{self, Failures};
 use portcullis::identity::{
     ApiKey, Authenticator, Credentials, Ha1, Presented, PublicKey, Refusal, Roles, SchemeKind,
 };
@@ -78,10 +81,15 @@ fn nonce_of(authenticator: &Authenticator) -> String {
     line.split("nonce=\"").nth(1).expect("a nonce")[..32].to_owned()
 }
 
+fn authenticator(digest: Digest) -> Authenticator {
+    let bearer = Bearer::new(bearer::Settings::default());
+    Authenticator::new(digest, bearer, Failures::new(failures::Settings::default()))
+}
+
 fn verify<H: Hash>(criterion: &mut Criterion, algorithm: &str, user: &str, name: &str) {
     let digest = Digest::new(Settings::default(), NonceKey::from_bytes([7; 32]));
-    let authenticator = Authenticator::new(digest, Bearer::new(bearer::Settings::default()));
-    let credentials = credentials();
+    let authenticator = authenticator(digest);
+    let (credentials, client) = (credentials(), ClientIp::from(IpAddr::from([192, 0, 2, 1])));
     let nonce = nonce_of(&authenticator);
     let known =
         PublicKey::parse(user).is_some_and(|key| credentials.key_by_public_key(key).is_some());
@@ -94,7 +102,8 @@ fn verify<H: Hash>(criterion: &mut Criterion, algorithm: &str, user: &str, name:
             },
             |headers| {
                 let presented = Presented { method: &Method::GET, target: TARGET, headers };
-                let outcome = authenticator.authenticate(SCHEMES, &presented, &credentials, NOW);
+                let outcome =
+                    authenticator.authenticate(SCHEMES, &presented, client, &credentials, NOW);
                 assert_eq!(outcome.is_ok(), known, "{outcome:?}");
             },
             BatchSize::SmallInput,
@@ -128,7 +137,7 @@ fn digest(criterion: &mut Criterion) {
     baseline::<Sha256>(criterion, "hashing_alone/sha256");
 
     let scheme = Digest::new(Settings::default(), NonceKey::from_bytes([7; 32]));
-    let authenticator = Authenticator::new(scheme, Bearer::new(bearer::Settings::default()));
+    let authenticator = authenticator(scheme);
     criterion.bench_function("digest/challenge", |bencher| {
         bencher.iter(|| authenticator.challenges(SCHEMES, &Refusal::NotPresented, black_box(NOW)));
     });

@@ -23,6 +23,7 @@ use crate::control::{
 use crate::id::IdGenerator;
 use crate::identity::bearer::Bearer;
 use crate::identity::digest::{Digest, NonceKey};
+use crate::identity::failures::Failures;
 use crate::identity::{Authenticator, SecretKeys};
 use crate::keys::{KeyFile, KeyFileError};
 
@@ -111,7 +112,8 @@ impl App {
         let digest =
             Digest::new(config.digest.clone(), NonceKey::from_bytes(*keys.nonce_key().as_bytes()));
         let bearer = Bearer::new(config.bearer.clone());
-        let authenticator = Arc::new(Authenticator::new(digest, bearer));
+        let failures = Failures::new(config.failures);
+        let authenticator = Arc::new(Authenticator::new(digest, bearer, failures));
         let sockets = Sockets::bind(&config)?;
         let (log, access_log) = AccessLog::start(&config.log, metrics.access_log_dropped())
             .map_err(|source| {

@@ -51,6 +51,15 @@ impl Problem {
         Self { status, code, detail: detail.into(), parameters: Vec::new(), fields: Vec::new() }
     }
 
+    /// The answer to an address from which too many credentials were refused: not a word about the one that came now.
+    pub fn too_many_failures(retry_after_seconds: u64) -> Self {
+        let detail = format!(
+            "Too many failed attempts to authenticate from this address; try again in {retry_after_seconds} seconds."
+        );
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", detail)
+            .with_number(i64::try_from(retry_after_seconds).unwrap_or(i64::MAX))
+    }
+
     /// Adds a text that the detail names.
     #[must_use]
     pub fn with(mut self, parameter: impl Into<String>) -> Self {

@@ -254,6 +254,7 @@ mod tests {
     use super::*;
     use crate::identity::bearer::{self, Bearer};
     use crate::identity::digest::{self, Digest, NonceKey};
+    use crate::identity::failures::{self, Failures};
     use crate::snapshot::Snapshot;
     use crate::telemetry::{AccessLogTarget, LogFormat, LogSettings};
 
@@ -288,6 +289,7 @@ mod tests {
             authenticator: Arc::new(Authenticator::new(
                 Digest::new(digest::Settings::default(), NonceKey::from_bytes([0; 32])),
                 Bearer::new(bearer::Settings::default()),
+                Failures::new(failures::Settings::default()),
             )),
             snapshots: Arc::new(SnapshotCell::new(Snapshot::default())),
             log,

@@ -1,6 +1,7 @@
 //! How often the admin API may be asked, and how often anybody may fail to authenticate.
 
 mod buckets;
+mod failures;
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use portcullis::time::{Clock, Timestamp};
 
 use crate::harness::client::{Answer, Credential};
 use crate::harness::gateway::clock_at;
-use crate::harness::{Gateway, Options, Upstream};
+use crate::harness::{Client, Gateway, Options, Upstream};
 
 const NOON: i64 = 1_785_000_000_000;
 

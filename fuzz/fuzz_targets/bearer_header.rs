@@ -6,6 +6,7 @@
 
 #![no_main]
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -14,10 +15,12 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, Method};
 use libfuzzer_sys::fuzz_target;
+use portcullis::addr::ClientIp;
 use portcullis::id::{CredentialId, ObjectId, OrgId, SecretId, SigningKeyId, TokenId};
 use portcullis::identity::bearer::token::{self, Claims};
 use portcullis::identity::bearer::{Bearer, Settings};
 use portcullis::identity::digest::{self, Digest, NonceKey};
+use portcullis::identity::failures::{self, Failures};
 use portcullis::identity::{
     Authenticator, Credentials, KeyId, Presented, Principal, Refusal, Role, SchemeKind, Secret,
     SecretVerifier, ServiceAccount, SigningKey, SigningSecret, Token, TokenRef,
@@ -81,12 +84,15 @@ impl Gate {
         let mut credentials = Credentials::default();
         credentials.put_account(Arc::new(account()));
         credentials.put_signing_keys([key()].into());
-        Self { authenticator: Authenticator::new(digest, bearer), credentials }
+        let failures = Failures::new(failures::Settings::OFF);
+        Self { authenticator: Authenticator::new(digest, bearer, failures), credentials }
     }
 
     fn present(&self, headers: &HeaderMap, now: Timestamp) -> Result<Principal, Refusal> {
         let presented = Presented { method: &Method::GET, target: "/", headers };
-        self.authenticator.authenticate(&[SchemeKind::Bearer], &presented, &self.credentials, now)
+        let (schemes, client) =
+            ([SchemeKind::Bearer], ClientIp::from(IpAddr::from([192, 0, 2, 1])));
+        self.authenticator.authenticate(&schemes, &presented, client, &self.credentials, now)
     }
 
     fn lets_in_who_was_given_a_token(&self) {

@@ -6,14 +6,17 @@
 
 #![no_main]
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, Method};
 use libfuzzer_sys::fuzz_target;
+use portcullis::addr::ClientIp;
 use portcullis::id::{CredentialId, ObjectId, OrgId};
 use portcullis::identity::bearer::{self, Bearer};
 use portcullis::identity::digest::{Digest, NonceKey, Settings};
+use portcullis::identity::failures::{self, Failures};
 use portcullis::identity::{
     ApiKey, Authenticator, Credentials, Ha1, Presented, Principal, PublicKey, Refusal,
     RefusalReason, Role, SchemeKind,
@@ -64,7 +67,8 @@ impl<'a> Gate<'a> {
         let settings = Settings { nonces_remembered: 16, ..Settings::default() };
         let digest = Digest::new(settings, NonceKey::from_bytes([9; 32]));
         let bearer = Bearer::new(bearer::Settings { tokens_cached: 16 });
-        let authenticator = Authenticator::new(digest, bearer);
+        let failures = Failures::new(failures::Settings::OFF);
+        let authenticator = Authenticator::new(digest, bearer, failures);
         let challenges =
             authenticator.challenges(&[SchemeKind::Digest], &Refusal::NotPresented, NOW);
         assert_eq!(challenges.len(), 2);
@@ -82,7 +86,8 @@ impl<'a> Gate<'a> {
     fn present(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
         let presented = Presented { method: &self.method, target: self.target, headers };
         let schemes = [SchemeKind::Digest];
-        self.authenticator.authenticate(&schemes, &presented, &self.credentials, NOW)
+        let client = ClientIp::from(IpAddr::from([192, 0, 2, 1]));
+        self.authenticator.authenticate(&schemes, &presented, client, &self.credentials, NOW)
     }
 
     fn fill_in(&self, line: &[u8]) -> Vec<u8> {

@@ -15,6 +15,7 @@ use portcullis::control::{self, ControlPlane, CreatedKey, NewEntry};
 use portcullis::id::{CredentialId, IdGenerator, OrgId};
 use portcullis::identity::bearer::{self, Bearer};
 use portcullis::identity::digest::{self, Digest, NonceKey};
+use portcullis::identity::failures::{self, Failures};
 use portcullis::identity::{Authenticator, Refusal, Role, SchemeKind, SecretKeys};
 use portcullis::keys::KeyFile;
 use portcullis::net::{ConnectionLimits, ListenerSettings, client_ip};
@@ -84,7 +85,8 @@ impl House {
         });
         let digest = Digest::new(digest::Settings::default(), NonceKey::from_bytes([9; 32]));
         let bearer = Bearer::new(bearer::Settings { tokens_cached: 16 });
-        let authenticator = Arc::new(Authenticator::new(digest, bearer));
+        let failures = Failures::new(failures::Settings::OFF);
+        let authenticator = Arc::new(Authenticator::new(digest, bearer, failures));
         let metrics = Arc::new(Metrics::new().expect("metrics"));
         let off = rate::Settings::off();
         let router = admin::router(AdminState {

@@ -49,7 +49,7 @@ impl Caller {
     /// The caller whose credential `head` presents, once its own list has let `address` pass.
     ///
     /// # Errors
-    /// No credential or a wrong one, before any word about addresses; then an address that the list does not hold.
+    /// No credential, a wrong one, or one after too many wrong ones, before any word about addresses; then an address that the list does not hold.
     pub(super) fn admit(
         state: &AdminState,
         head: &Parts,
@@ -59,7 +59,7 @@ impl Caller {
     ) -> Result<Self, Rejection> {
         let target = raw_target(head);
         let presented = Presented { method: &head.method, target: &target, headers: &head.headers };
-        let principal = identify(state, &presented, snapshot, now)?;
+        let principal = identify(state, &presented, address, snapshot, now)?;
         let organization = snapshot.credentials.organization(principal.org);
         let organization =
             Arc::clone(organization.ok_or(Rejection::NoOrganization(principal.org))?);
@@ -112,10 +112,12 @@ impl Caller {
 fn identify(
     state: &AdminState,
     presented: &Presented<'_>,
+    address: ClientIp,
     snapshot: &Snapshot,
     now: Timestamp,
 ) -> Result<Principal, Rejection> {
-    let outcome = state.authenticator.authenticate(SCHEMES, presented, &snapshot.credentials, now);
+    let outcome =
+        state.authenticator.authenticate(SCHEMES, presented, address, &snapshot.credentials, now);
     let (scheme, label) = identity::labels(SCHEMES, &outcome);
     state.metrics.auth(scheme, label);
     outcome.map_err(|refusal| Rejection::Credentials {

@@ -2,7 +2,7 @@
 //!
 //! An answer names what the caller sent and what was expected. Causes that lie with us go to the log, never to the caller.
 
-use http::header::{ALLOW, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{ALLOW, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 
 use super::body::BodyError;
@@ -93,6 +93,9 @@ impl Rejection {
                 bad("VALIDATION_ERROR", expectation("The request's authority can't be told", error))
             }
             Self::Route(error) => route(error, path),
+            Self::Credentials { source: Refusal::TooManyFailures(limited), .. } => {
+                Problem::too_many_failures(limited.retry_after_seconds)
+            }
             Self::Credentials { .. } => Problem::new(
                 StatusCode::UNAUTHORIZED,
                 "UNEXPECTED_ERROR",
@@ -135,6 +138,9 @@ impl Rejection {
     /// What the answer's header says beyond the code.
     pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
         match self {
+            Self::Credentials { source: Refusal::TooManyFailures(limited), .. } => {
+                headers.insert(RETRY_AFTER, limited.retry_after_seconds.into());
+            }
             Self::Credentials { challenges, .. } => {
                 for challenge in challenges {
                     headers.append(WWW_AUTHENTICATE, challenge.clone());

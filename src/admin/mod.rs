@@ -6,7 +6,7 @@
 //! |---|---|
 //! | client address, authority | 400 |
 //! | route | 404, 405 |
-//! | credentials | 401 |
+//! | credentials | 401; 429 where too many from the address were refused |
 //! | the credential's own access list | 403 |
 //! | rate | 429 |
 //! | organization | 404, the same for one that does not exist and one that is not the caller's |

@@ -24,6 +24,7 @@ use crate::control::{self, ListOwner, NewEntry};
 use crate::id::CredentialId;
 use crate::identity::bearer::{self, Bearer};
 use crate::identity::digest::{self, Digest, NonceKey};
+use crate::identity::failures::{self, Failures};
 use crate::identity::{Role, SecretKeys};
 use crate::net::{ConnectionLimits, ListenerSettings};
 use crate::problem::X_ERROR_CODE;
@@ -85,6 +86,7 @@ impl House {
             authenticator: Arc::new(Authenticator::new(
                 digest,
                 Bearer::new(bearer::Settings { tokens_cached: 16 }),
+                Failures::new(failures::Settings::default()),
             )),
             request_ids: Arc::new(IdGenerator::new().unwrap()),
             rate_limits: Arc::new(RateLimits::new(

@@ -65,6 +65,8 @@ pub struct Config {
     pub digest: identity::digest::Settings,
     /// The bearer scheme.
     pub bearer: identity::bearer::Settings,
+    /// How often credentials from one address may be refused.
+    pub failures: identity::failures::Settings,
     /// Logs.
     pub log: telemetry::LogSettings,
     /// The SQLite file.
@@ -146,8 +148,9 @@ fn read(
 /// Reads every section before it gives up on one, so that every mistake is told.
 fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Reported> {
     let limits = root.section("limits", sections::limits);
+    let failures = limits.clone().map(|(.., failures)| failures);
     let control = root.section("usage", |section| sections::usage(section, limits.clone()));
-    let limits = limits.map(|(connections, _)| connections);
+    let limits = limits.map(|(connections, ..)| connections);
     let listen = listen(root, &limits.clone().unwrap_or_default());
     let rate_limits = root.section("rate_limits", sections::rate_limits);
     let store = root.section("store", |section| sections::store(section, directory));
@@ -177,6 +180,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
         control: control?,
         digest: digest?,
         bearer: bearer?,
+        failures: failures?,
         log: log?,
         store_path,
         key_file,

@@ -19,6 +19,7 @@ use crate::addr::ClientIp;
 use crate::admin::rate::{self, RateBucket, Size};
 use crate::identity::bearer;
 use crate::identity::digest::{self, Algorithm};
+use crate::identity::failures;
 use crate::net::client_ip::{self, AddressHeader};
 use crate::net::{ConnectionLimits, ListenerSettings};
 use crate::proxy::ProxyListener;
@@ -199,11 +200,13 @@ fn entry(field: &Field<'_>) -> Result<NamedEntry, Reported> {
     })
 }
 
-/// `[limits]`: of connections, and of what is stored.
-pub(super) fn limits(
-    section: &mut Section<'_>,
-) -> Result<(ConnectionLimits, control::Settings), Reported> {
+/// Limits of connections, of what is stored, and of failures to authenticate.
+type Limits = (ConnectionLimits, control::Settings, failures::Settings);
+
+/// `[limits]`
+pub(super) fn limits(section: &mut Section<'_>) -> Result<Limits, Reported> {
     let connections = connection_limits(section);
+    let failures = failure_limits(section);
     let default = control::Settings::default();
     let entries_per_list =
         section.or("entries_per_list", default.entries_per_list, integer(1..=1_000_000));
@@ -214,7 +217,14 @@ pub(super) fn limits(
         keys_per_organization: keys_per_organization?,
         ..default
     };
-    Ok((connections?, control))
+    Ok((connections?, control, failures?))
+}
+
+fn failure_limits(section: &mut Section<'_>) -> Result<failures::Settings, Reported> {
+    let default = failures::Settings::default();
+    let capacity = section.or("auth_failures", default.capacity, integer(0..=10_000));
+    let per_minute = section.or("auth_failures_per_minute", default.per_minute, integer(1..=1_000));
+    Ok(failures::Settings { capacity: capacity?, per_minute: per_minute? })
 }
 
 /// `[rate_limits]`: a bucket each, or `enabled = false` for none.
@@ -313,7 +323,7 @@ pub(super) fn workers(section: &mut Section<'_>) -> Result<(usize, Duration), Re
 /// `[usage]`: how often it is stored, beside the limits of what is.
 pub(super) fn usage(
     section: &mut Section<'_>,
-    limits: Result<(ConnectionLimits, control::Settings), Reported>,
+    limits: Result<Limits, Reported>,
 ) -> Result<control::Settings, Reported> {
     let default = control::Settings::default().usage_flush_interval;
     let intervals = Duration::from_millis(100)..=TEN_MINUTES;

@@ -7,6 +7,8 @@
 //! Invariants
 //! - Only a scheme makes a [`Principal`] out of a request, and only from credentials of the snapshot it is handed.
 //! - A refusal tells the log which half was wrong; what is answered downstream is the same for every half.
+//! - While too many credentials from an address were refused (`failures`), none from there is looked at. A right one whose
+//!   nonce alone was not is no failure, and neither is a request without one.
 //!
 //! Not here: where the principal may come from (`access`), how a refusal is answered (`proxy::respond`, `admin::error`).
 
@@ -14,6 +16,7 @@ mod api_key;
 pub mod bearer;
 mod credentials;
 pub mod digest;
+pub mod failures;
 mod organization;
 mod role;
 mod scheme;
@@ -24,6 +27,7 @@ mod signing_key;
 use std::fmt;
 
 use http::HeaderValue;
+use http::header::AUTHORIZATION;
 
 pub use api_key::{ApiKey, Ha1, PublicKey};
 pub use credentials::{Credentials, Principal};
@@ -34,7 +38,9 @@ pub use secret::{KeyId, SecretKeys, SecretVerifier};
 pub use service_account::{ClientId, Secret, ServiceAccount, Token, TokenRef};
 pub use signing_key::{SigningKey, SigningSecret};
 
+use crate::addr::ClientIp;
 use crate::time::Timestamp;
+use failures::{Failures, TooManyFailures};
 use scheme::{Outcome, Scheme};
 
 /// Every scheme there is, ready to judge. Shared by all worker threads and the admin plane.
@@ -42,37 +48,55 @@ use scheme::{Outcome, Scheme};
 pub struct Authenticator {
     digest: digest::Digest,
     bearer: bearer::Bearer,
+    failures: Failures,
 }
 
 impl Authenticator {
-    /// An authenticator of these schemes.
-    pub fn new(digest: digest::Digest, bearer: bearer::Bearer) -> Self {
-        Self { digest, bearer }
+    /// An authenticator of these schemes, which counts in `failures` what they refuse.
+    pub fn new(digest: digest::Digest, bearer: bearer::Bearer, failures: Failures) -> Self {
+        Self { digest, bearer, failures }
     }
 
-    /// Asks the schemes in order; the first that is presented decides.
+    /// Asks the schemes in order; the first that is presented decides. What `client` presents is not looked at while
+    /// too much from there was refused.
     ///
     /// # Errors
-    /// [`Refusal::NotPresented`] when no scheme found its credential, [`Refusal::Refused`] when the first one found does not hold.
+    /// [`Refusal::TooManyFailures`] before anything is looked at, [`Refusal::NotPresented`] when no scheme found its
+    /// credential, [`Refusal::Refused`] when the first one found does not hold.
     pub fn authenticate(
         &self,
         schemes: &[SchemeKind],
         presented: &Presented<'_>,
+        client: ClientIp,
         credentials: &Credentials,
         now: Timestamp,
     ) -> Result<Principal, Refusal> {
+        if presented.headers.contains_key(AUTHORIZATION) {
+            self.failures.check(client, now)?;
+        }
         for &kind in schemes {
             match self.scheme(kind).check(presented, credentials, now) {
                 Outcome::NotPresented => {}
                 Outcome::Verified(principal) => return Ok(principal),
-                Outcome::Refused(reason) => return Err(Refusal::Refused { scheme: kind, reason }),
+                Outcome::Refused(reason) => {
+                    let refusal = Refusal::Refused { scheme: kind, reason };
+                    if !refusal.is_stale() {
+                        self.failures.count(client, now);
+                    }
+                    return Err(refusal);
+                }
             }
         }
         Err(Refusal::NotPresented)
     }
 
-    /// The `WWW-Authenticate` values of a 401, one header line each, in the order of [`SchemeKind::ALL`] whatever the
-    /// order of trying: public clients read the first line only.
+    /// What was refused from each address, for whoever looks at credentials in another way.
+    pub fn failures(&self) -> &Failures {
+        &self.failures
+    }
+
+    /// The `WWW-Authenticate` values of a 401, one header line each, in the order of [`SchemeKind::ALL`] whatever the order of
+    /// trying: public clients read the first line only. None where the answer is another than 401.
     ///
     /// A refused access token gets the line of its own scheme alone: who has tokens gets a new one by no other way.
     pub fn challenges(
@@ -81,6 +105,9 @@ impl Authenticator {
         refusal: &Refusal,
         now: Timestamp,
     ) -> Vec<HeaderValue> {
+        if let Refusal::TooManyFailures(_) = refusal {
+            return Vec::new();
+        }
         let only = refusal.scheme().filter(|scheme| *scheme == SchemeKind::Bearer);
         SchemeKind::ALL
             .into_iter()
@@ -140,6 +167,9 @@ impl fmt::Display for SchemeKind {
 /// Why nobody was authenticated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
+    /// A credential was presented, and nobody looked at it.
+    #[error(transparent)]
+    TooManyFailures(#[from] TooManyFailures),
     /// No credential of any scheme that was asked for.
     #[error("no credential was presented")]
     NotPresented,
@@ -161,25 +191,26 @@ impl Refusal {
     /// can present a right response has seen one.
     pub fn is_stale(&self) -> bool {
         match self {
-            Self::NotPresented => false,
+            Self::TooManyFailures(_) | Self::NotPresented => false,
             Self::Refused { reason, .. } => {
                 matches!(reason, RefusalReason::StaleNonce | RefusalReason::Replayed)
             }
         }
     }
 
-    /// The label in logs and metrics: `not_presented`, or one of [`RefusalReason::as_str`].
+    /// The label in logs and metrics: `limited`, `not_presented`, or one of [`RefusalReason::as_str`].
     pub fn label(&self) -> &'static str {
         match self {
+            Self::TooManyFailures(_) => "limited",
             Self::NotPresented => "not_presented",
             Self::Refused { reason, .. } => reason.as_str(),
         }
     }
 
-    /// The scheme that refused; none when no credential was presented.
+    /// The scheme that refused; none when no credential was presented or looked at.
     pub fn scheme(&self) -> Option<SchemeKind> {
         match self {
-            Self::NotPresented => None,
+            Self::TooManyFailures(_) | Self::NotPresented => None,
             Self::Refused { scheme, .. } => Some(*scheme),
         }
     }

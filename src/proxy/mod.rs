@@ -129,7 +129,7 @@ impl Proxy {
     ) -> Result<Passed, Rejection> {
         let now = exchange.time();
         self.snapshots.with(|snapshot| {
-            let principal = self.identify(route, parts, &snapshot.credentials, exchange)?;
+            let principal = self.identify(route, parts, client, &snapshot.credentials, exchange)?;
             if let Some(principal) = &principal {
                 route.check_principal(principal)?;
             }
@@ -149,6 +149,7 @@ impl Proxy {
         &self,
         route: &Route,
         parts: &Parts,
+        client: ClientIp,
         credentials: &Credentials,
         exchange: &mut Exchange,
     ) -> Result<Option<Principal>, Rejection> {
@@ -160,7 +161,7 @@ impl Proxy {
         let presented =
             Presented { method: &parts.method, target: &target, headers: &parts.headers };
         let outcome =
-            self.authenticator.authenticate(route.schemes(), &presented, credentials, now);
+            self.authenticator.authenticate(route.schemes(), &presented, client, credentials, now);
         let (scheme, label) = identity::labels(route.schemes(), &outcome);
         self.metrics.auth(scheme, label);
         let principal = outcome.map_err(|refusal| {

@@ -30,7 +30,7 @@ pub enum Rejection {
     /// The authority or the path is none, or there is no route for them.
     #[error("request target refused")]
     Target(#[from] TargetError),
-    /// No credential, or a wrong one.
+    /// No credential, a wrong one, or one that nobody looked at.
     #[error("authentication failed")]
     Identity {
         /// Which half was wrong goes to the log, never downstream.

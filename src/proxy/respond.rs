@@ -2,10 +2,11 @@
 //!
 //! What the caller may read is decided here; what the operator needs goes to the access log through [`reason`].
 
-use http::header::{ALLOW, CONNECTION, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::access::Denial;
+use crate::identity::Refusal;
 use crate::problem::Problem;
 use crate::proxy::body::ResponseBody;
 use crate::proxy::rejection::Rejection;
@@ -19,6 +20,9 @@ pub(super) fn response(rejection: Rejection) -> Response<ResponseBody> {
         problem(&rejection).into_response().map(|bytes| ResponseBody::Own(Some(bytes)));
     let headers = response.headers_mut();
     match rejection {
+        Rejection::Identity { refusal: Refusal::TooManyFailures(limited), .. } => {
+            headers.insert(RETRY_AFTER, limited.retry_after_seconds.into());
+        }
         Rejection::Identity { challenges, .. } => {
             for challenge in challenges {
                 headers.append(WWW_AUTHENTICATE, challenge);
@@ -59,6 +63,9 @@ fn problem(rejection: &Rejection) -> Problem {
             "The only transfer coding served is chunked.",
         ),
         Rejection::Target(error) => target(error),
+        Rejection::Identity { refusal: Refusal::TooManyFailures(limited), .. } => {
+            Problem::too_many_failures(limited.retry_after_seconds)
+        }
         Rejection::Identity { .. } => Problem::new(
             StatusCode::UNAUTHORIZED,
             "UNEXPECTED_ERROR",
@@ -165,10 +172,11 @@ pub(super) fn reason(rejection: &Rejection) -> Option<RefusedReason> {
         }
         Rejection::Target(TargetError::NoRoute) => Some(RefusedReason::NoRoute),
         Rejection::Target(_) => Some(RefusedReason::Malformed),
-        Rejection::Identity { refusal, .. } if refusal.scheme().is_none() => {
-            Some(RefusedReason::CredentialMissing)
-        }
-        Rejection::Identity { .. } => Some(RefusedReason::CredentialRefused),
+        Rejection::Identity { refusal, .. } => Some(match refusal {
+            Refusal::TooManyFailures(_) => RefusedReason::AuthFailures,
+            Refusal::NotPresented => RefusedReason::CredentialMissing,
+            Refusal::Refused { .. } => RefusedReason::CredentialRefused,
+        }),
         Rejection::NotServed(NotServed::Organization) => Some(RefusedReason::Organization),
         Rejection::NotServed(NotServed::Role) => Some(RefusedReason::Role),
         Rejection::Access { denial: Denial::NotListed, .. } => Some(RefusedReason::NotListed),

@@ -61,6 +61,14 @@ mod a_value {
                 "8:22: key `digest.algorithms[1]`: found `\"sha256\"`, expected one of `MD5`, `SHA-256`; did you mean `SHA-256`?",
             ),
             (
+                "[limits]\nauth_failures = 10001",
+                "8:17: key `limits.auth_failures`: found `10001`, expected a whole number from 0 to 10000",
+            ),
+            (
+                "[limits]\nauth_failures_per_minute = 0",
+                "8:28: key `limits.auth_failures_per_minute`: found `0`, expected a whole number from 1 to 1000",
+            ),
+            (
                 "[rate_limits]\ntoken = 10",
                 "8:9: key `rate_limits.token`: found `10`, expected `off`, or a table, as in `{ capacity = 500, per_minute = 250 }`",
             ),

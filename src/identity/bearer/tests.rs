@@ -6,8 +6,10 @@ use secrecy::ExposeSecret as _;
 
 use super::token::{Claims, encode};
 use super::*;
+use crate::addr::ClientIp;
 use crate::id::{CredentialId, ObjectId, OrgId, SecretId, SigningKeyId, TokenId};
 use crate::identity::digest::{self, Digest, NonceKey, REALM};
+use crate::identity::failures::{self, Failures};
 use crate::identity::{
     Authenticator, Role, Secret, SecretKeys, SigningKey, SigningSecret, Token, labels,
 };
@@ -79,7 +81,12 @@ fn credentials() -> Credentials {
 
 fn authenticator() -> Authenticator {
     let digest = Digest::new(digest::Settings::default(), NonceKey::from_bytes([1; 32]));
-    Authenticator::new(digest, Bearer::new(Settings { tokens_cached: 16 }))
+    let bearer = Bearer::new(Settings { tokens_cached: 16 });
+    Authenticator::new(digest, bearer, Failures::new(failures::Settings::OFF))
+}
+
+fn client() -> ClientIp {
+    ClientIp::from(std::net::IpAddr::from([192, 0, 2, 1]))
 }
 
 fn send(
@@ -93,7 +100,7 @@ fn send(
         headers.append(AUTHORIZATION, HeaderValue::from_str(line).unwrap());
     }
     let presented = Presented { method: &Method::GET, target: "/", headers: &headers };
-    authenticator.authenticate(SCHEMES, &presented, credentials, now)
+    authenticator.authenticate(SCHEMES, &presented, client(), credentials, now)
 }
 
 fn refused(reason: RefusalReason) -> Refusal {
@@ -271,7 +278,12 @@ fn a_route_that_takes_no_tokens_sees_none() {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, format!("Bearer {}", token()).try_into().unwrap());
     let presented = Presented { method: &Method::GET, target: "/", headers: &headers };
-    let outcome =
-        authenticator().authenticate(&[SchemeKind::Digest], &presented, &credentials(), at(0));
+    let outcome = authenticator().authenticate(
+        &[SchemeKind::Digest],
+        &presented,
+        client(),
+        &credentials(),
+        at(0),
+    );
     assert_eq!(outcome, Err(Refusal::NotPresented));
 }

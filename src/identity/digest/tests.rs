@@ -4,8 +4,10 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 
 use super::*;
+use crate::addr::ClientIp;
 use crate::id::{CredentialId, ObjectId, OrgId};
 use crate::identity::bearer::{self, Bearer};
+use crate::identity::failures::{self, Failures};
 use crate::identity::{Authenticator, Role};
 
 const PUBLIC_KEY: &str = "bkqdvtzx";
@@ -24,7 +26,15 @@ fn authenticator() -> Authenticator {
 
 fn authenticator_with(settings: Settings, key: u8) -> Authenticator {
     let digest = Digest::new(settings, NonceKey::from_bytes([key; 32]));
-    Authenticator::new(digest, Bearer::new(bearer::Settings { tokens_cached: 16 }))
+    Authenticator::new(
+        digest,
+        Bearer::new(bearer::Settings { tokens_cached: 16 }),
+        Failures::new(failures::Settings::OFF),
+    )
+}
+
+fn client() -> ClientIp {
+    ClientIp::from(std::net::IpAddr::from([192, 0, 2, 1]))
 }
 
 fn principal() -> Principal {
@@ -117,7 +127,7 @@ fn send(
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_str(authorization).unwrap());
     let presented = Presented { method: &Method::GET, target: TARGET, headers: &headers };
-    authenticator.authenticate(SCHEMES, &presented, &credentials(), now)
+    authenticator.authenticate(SCHEMES, &presented, client(), &credentials(), now)
 }
 
 fn nonce_of(authenticator: &Authenticator, now: Timestamp) -> String {
@@ -271,7 +281,7 @@ fn what_is_no_digest_is_left_to_other_schemes() {
     let authenticator = authenticator();
     let none = HeaderMap::new();
     let presented = Presented { method: &Method::GET, target: TARGET, headers: &none };
-    let outcome = authenticator.authenticate(SCHEMES, &presented, &credentials(), NOW);
+    let outcome = authenticator.authenticate(SCHEMES, &presented, client(), &credentials(), NOW);
     assert_eq!(outcome, Err(Refusal::NotPresented));
     for other in ["Bearer abc", "Basic YTpi", "Digestive x=y"] {
         assert_eq!(send(&authenticator, other, NOW), Err(Refusal::NotPresented), "{other}");
@@ -285,7 +295,7 @@ fn a_scheme_that_a_route_does_not_accept_is_not_asked() {
     let header = Client::new(nonce_of(&authenticator, NOW)).header();
     headers.insert(AUTHORIZATION, HeaderValue::from_str(&header).unwrap());
     let presented = Presented { method: &Method::GET, target: TARGET, headers: &headers };
-    let outcome = authenticator.authenticate(&[], &presented, &credentials(), NOW);
+    let outcome = authenticator.authenticate(&[], &presented, client(), &credentials(), NOW);
     assert_eq!(outcome, Err(Refusal::NotPresented));
 }
 
@@ -297,7 +307,7 @@ fn two_authorization_lines_are_refused() {
     headers.append(AUTHORIZATION, HeaderValue::from_str(&right).unwrap());
     headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer abc"));
     let presented = Presented { method: &Method::GET, target: TARGET, headers: &headers };
-    let outcome = authenticator.authenticate(SCHEMES, &presented, &credentials(), NOW);
+    let outcome = authenticator.authenticate(SCHEMES, &presented, client(), &credentials(), NOW);
     assert_eq!(outcome, refused(RefusalReason::Malformed));
 }
 

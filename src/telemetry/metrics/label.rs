@@ -90,6 +90,8 @@ label_values! {
         CredentialMissing => "credential_missing",
         /// A credential was presented and is not good.
         CredentialRefused => "credential_refused",
+        /// A credential was presented and not looked at: too many from its address were refused.
+        AuthFailures => "auth_failures",
         /// The route serves other organizations.
         Organization => "organization",
         /// The principal has none of the route's roles.
@@ -216,11 +218,13 @@ pub const AUTH_SCHEMES: &[&str] = &["digest", "bearer"];
 
 /// Values of the label `outcome`, without `other`.
 ///
-/// `verified`: good; `not_presented`: none of this scheme. The rest says why a credential was refused, in the words
+/// `verified`: good; `not_presented`: none of this scheme; `limited`: not looked at, since too many from the address were
+/// refused. The rest says why a credential was refused, in the words
 /// that `identity` has for it.
 pub const AUTH_OUTCOMES: &[&str] = &[
     "verified",
     "not_presented",
+    "limited",
     "malformed",
     "unsupported",
     "wrong_realm",
