@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The header that repeats a problem's code.
 pub const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
@@ -27,8 +28,9 @@ pub struct Problem {
 }
 
 /// A value that a problem names.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = ErrorParameter)]
 pub enum Parameter {
     /// A text.
     Text(String),
@@ -37,7 +39,7 @@ pub enum Parameter {
 }
 
 /// What was wrong with one field of a request body.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
 pub struct FieldViolation {
     /// What was expected.
     pub description: String,
@@ -98,19 +100,31 @@ impl Problem {
     }
 }
 
-#[derive(Serialize)]
-struct Wire<'a> {
+/// Why there is no other answer.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiError)]
+pub struct Wire<'a> {
     #[serde(rename = "badRequestDetail", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     bad_request_detail: Option<Detail<'a>>,
+    /// What is wrong, for people.
     detail: &'a str,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599)]
     error: u16,
+    /// What is wrong, for programs.
     #[serde(rename = "errorCode")]
+    #[schema(pattern = "^[A-Z][A-Z0-9_]*$", example = "IP_ADDRESS_NOT_ON_ACCESS_LIST")]
     error_code: &'static str,
+    /// The values in `detail`, in order.
     parameters: &'a [Parameter],
+    /// The standard phrase of the status.
     reason: &'static str,
 }
 
-#[derive(Serialize)]
+/// Which fields of a request body were wrong.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BadRequestDetail)]
 struct Detail<'a> {
     fields: &'a [FieldViolation],
 }

@@ -125,7 +125,7 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "utoipa",
-        &["src/admin/"],
+        &["src/admin/", "src/problem"],
         "the API's own document describes what the admin API does, and no more",
     ),
     (

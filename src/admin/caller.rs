@@ -33,7 +33,7 @@ pub(super) struct Caller {
 }
 
 /// What the admin API takes for a credential.
-const SCHEMES: &[SchemeKind] = &[SchemeKind::Digest, SchemeKind::Bearer];
+pub(super) const SCHEMES: &[SchemeKind] = &[SchemeKind::Digest, SchemeKind::Bearer];
 
 /// The address that a call is judged by.
 ///

@@ -79,7 +79,7 @@ pub(super) enum Rule {
 }
 
 /// Characters of a key's description. Source: the published schema.
-const MOST_DESCRIPTION_CHARACTERS: usize = 250;
+pub(super) const MOST_DESCRIPTION_CHARACTERS: usize = 250;
 
 /// The entries in the body of a POST to an access list, in their order.
 ///

@@ -6,15 +6,25 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::ObjectBuilder;
 
+use super::document::scalar;
 use crate::addr::Prefix;
 use crate::id::{CredentialId, OrgId};
 
 /// One link of an answer.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
 pub(super) struct Link {
+    /// Where it is: an absolute URL.
+    #[schema(schema_with = scalar::url)]
     href: String,
+    /// What is there.
+    #[schema(schema_with = relation)]
     rel: &'static str,
+}
+
+fn relation() -> ObjectBuilder {
+    scalar::text().enum_values(Some(["self", "previous", "next"]))
 }
 
 impl Link {

@@ -31,6 +31,7 @@ mod access_list;
 mod api_key;
 mod body;
 mod caller;
+pub mod document;
 mod error;
 mod input;
 mod links;
@@ -60,13 +61,14 @@ use http::request::Parts;
 use serde_json::Value;
 
 use caller::Caller;
+use document::{Document, Facts};
 use error::{About, Failure, Rejection};
 use links::Links;
 use query::{Form, Query};
 use rate::RateLimits;
 use respond::{Answer, Success};
-use route::{Alias, Route};
-use table::{Access, Operation};
+use route::{Alias, Route, RouteError};
+use table::{Access, Operation, Row};
 use version::Representation;
 
 use crate::control::{CommandError, ControlPlane};
@@ -119,7 +121,11 @@ pub struct AdminState {
 /// Every path is answered, unknown ones with 404 in the API's shape, so a router that is merged in (`/metrics`,
 /// `/healthz`, `/readyz`) brings routes and no fallback of its own. Those routes ask for no credential.
 pub fn router(state: AdminState) -> Router {
-    let api = AdminApi { state };
+    let facts = Facts {
+        server: state.settings.public_url.as_deref().unwrap_or("/"),
+        entries_per_list: state.entries_per_list,
+    };
+    let api = AdminApi { document: Document::render(facts), state };
     Router::new().fallback(move |request: Request| {
         let api = api.clone();
         async move { api.handle(request).await }
@@ -129,10 +135,12 @@ pub fn router(state: AdminState) -> Router {
 #[derive(Clone)]
 struct AdminApi {
     state: AdminState,
+    document: Document,
 }
 
 /// A call that has passed every check that needs neither its body nor the thing it names.
 struct Call<'a> {
+    api: &'a AdminApi,
     state: &'a AdminState,
     head: &'a Parts,
     role: Role,
@@ -168,10 +176,13 @@ impl AdminApi {
         let address = caller::address(state, head)?;
         let authority = authority(head)?;
         let route = Route::find(&head.method, head.uri.path())?;
+        let role = match route.row.access {
+            Access::Role(role) => role,
+            Access::Anyone => return self.answer_anyone(route.row),
+        };
         let caller = Caller::admit(state, head, address, &state.control.snapshot(), now)?;
         let allowance = caller.spend(&state.rate_limits, route.row.bucket)?;
         caller.enter(route.org())?;
-        let Access::Role(role) = route.row.access;
         caller.require(role)?;
         let representation = representation(&route, head)?;
         let query = Query::parse(head.uri.query(), route.row.query)?;
@@ -181,9 +192,31 @@ impl AdminApi {
             None => format!("http://{}", authority.as_str()),
         };
         let links = Links::new(&origin, route.prefix(), route.list_name);
-        let call = Call { state, head, role, caller, links, query };
+        let call = Call { api: self, state, head, role, caller, links, query };
         let answer = call.carry_out(&route, body).await?;
         Ok(Success { status: route.row.status, answer, representation, form, allowance })
+    }
+
+    /// The answer to an operation that asks nobody who they are.
+    fn answer_anyone(&self, row: &Row) -> Result<Success, Rejection> {
+        let answer = self.file(row.operation).ok_or(RouteError::NotFound)?;
+        Ok(Success {
+            status: row.status,
+            answer,
+            representation: Representation::Plain,
+            form: Form::default(),
+            allowance: None,
+        })
+    }
+
+    /// The file that an operation shows, if it shows one.
+    fn file(&self, operation: Operation) -> Option<Answer> {
+        let (text, media_type) = match operation {
+            Operation::ShowDocumentAsJson => (&self.document.json, Document::JSON),
+            Operation::ShowDocumentAsYaml => (&self.document.yaml, Document::YAML),
+            _ => return None,
+        };
+        Some(Answer::File { text: text.clone(), media_type })
     }
 }
 
@@ -201,6 +234,9 @@ fn representation(route: &Route<'_>, head: &Parts) -> Result<Representation, Rej
 impl Call<'_> {
     async fn carry_out(&self, route: &Route<'_>, body: Body) -> Result<Answer, Rejection> {
         match route.row.operation {
+            Operation::ShowDocumentAsJson | Operation::ShowDocumentAsYaml => {
+                self.api.file(route.row.operation).ok_or(RouteError::NotFound.into())
+            }
             Operation::ListOrganizations => Ok(organization::list(self)),
             Operation::ShowOrganization => Ok(organization::show(self)),
             Operation::ListKeys => Ok(api_key::list(self)),

@@ -12,12 +12,67 @@ use super::text;
 /// Which parameters an operation knows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Known {
+    /// None.
+    Nothing,
     /// `envelope`, `pretty`.
     Document,
     /// Those, and `itemsPerPage`, `pageNum`, `includeCount`.
     Page,
     /// Those, and `name`.
     NamedPage,
+}
+
+/// A query parameter.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum QueryParameter {
+    /// `envelope`
+    Envelope,
+    /// `includeCount`
+    IncludeCount,
+    /// `itemsPerPage`
+    ItemsPerPage,
+    /// `name`
+    Name,
+    /// `pageNum`
+    PageNum,
+    /// `pretty`
+    Pretty,
+}
+
+impl Known {
+    /// Every set of parameters that some operation knows.
+    pub(super) const ALL: [Self; 4] = [Self::Nothing, Self::Document, Self::Page, Self::NamedPage];
+
+    /// The parameters of the set.
+    pub(super) const fn parameters(self) -> &'static [QueryParameter] {
+        use QueryParameter::{Envelope, IncludeCount, ItemsPerPage, PageNum, Pretty};
+        match self {
+            Self::Nothing => &[],
+            Self::Document => &[Envelope, Pretty],
+            Self::Page => &[ItemsPerPage, PageNum, IncludeCount, Envelope, Pretty],
+            Self::NamedPage => {
+                &[QueryParameter::Name, ItemsPerPage, PageNum, IncludeCount, Envelope, Pretty]
+            }
+        }
+    }
+
+    fn has(self, name: QueryParameter) -> bool {
+        self.parameters().contains(&name)
+    }
+}
+
+impl QueryParameter {
+    /// As it is written.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Envelope => "envelope",
+            Self::IncludeCount => "includeCount",
+            Self::ItemsPerPage => "itemsPerPage",
+            Self::Name => "name",
+            Self::PageNum => "pageNum",
+            Self::Pretty => "pretty",
+        }
+    }
 }
 
 /// What the query of a request says.
@@ -46,20 +101,38 @@ impl Query {
     /// # Errors
     /// The first parameter that is out of range, unreadable, or given twice.
     pub(super) fn parse(query: Option<&str>, known: Known) -> Result<Self, QueryError> {
-        let query = query.unwrap_or_default();
+        let query = Sent { query: query.unwrap_or_default(), known };
+        let mut paging = Paging::default();
         let form = Form {
-            envelope: flag(query, "envelope")?.unwrap_or(false),
-            pretty: flag(query, "pretty")?.unwrap_or(false),
+            envelope: query.flag(QueryParameter::Envelope)?.unwrap_or(false),
+            pretty: query.flag(QueryParameter::Pretty)?.unwrap_or(false),
         };
-        let paging = match known {
-            Known::Document => Paging::default(),
-            Known::Page | Known::NamedPage => parse_paging(query)?,
-        };
-        let name = match known {
-            Known::Document | Known::Page => None,
-            Known::NamedPage => find(query, "name")?,
-        };
-        Ok(Self { form, paging, name })
+        if let Some(include) = query.flag(QueryParameter::IncludeCount)? {
+            paging.include_count = include;
+        }
+        if let Some(number) = query.find(QueryParameter::ItemsPerPage)? {
+            paging.items_per_page = parse_items_per_page(&number)?;
+        }
+        if let Some(number) = query.find(QueryParameter::PageNum)? {
+            paging.page = parse_page(&number)?;
+        }
+        Ok(Self { form, paging, name: query.find(QueryParameter::Name)? })
+    }
+}
+
+/// The parameters that were sent, of which only those that the operation knows are looked at.
+struct Sent<'a> {
+    query: &'a str,
+    known: Known,
+}
+
+impl Sent<'_> {
+    fn find(&self, name: QueryParameter) -> Result<Option<String>, QueryError> {
+        if self.known.has(name) { find(self.query, name.as_str()) } else { Ok(None) }
+    }
+
+    fn flag(&self, name: QueryParameter) -> Result<Option<bool>, QueryError> {
+        if self.known.has(name) { flag(self.query, name.as_str()) } else { Ok(None) }
     }
 }
 
@@ -89,25 +162,23 @@ impl QueryError {
     }
 }
 
-fn parse_paging(query: &str) -> Result<Paging, QueryError> {
-    let mut paging = Paging::default();
-    if let Some(include) = flag(query, "includeCount")? {
-        paging.include_count = include;
-    }
-    let name = "itemsPerPage";
-    if let Some(value) = find(query, name)? {
-        paging.items_per_page = whole_number(&value)
-            .and_then(|number| usize::try_from(number).ok())
-            .filter(|number| (1..=Paging::MOST_ITEMS).contains(number))
-            .ok_or_else(|| QueryError::new(name, &value, "a whole number from 1 to 500"))?;
-    }
-    let name = "pageNum";
-    if let Some(value) = find(query, name)? {
-        paging.page = whole_number(&value)
-            .filter(|number| *number >= 1)
-            .ok_or_else(|| QueryError::new(name, &value, "a whole number from 1"))?;
-    }
-    Ok(paging)
+fn parse_items_per_page(value: &str) -> Result<usize, QueryError> {
+    whole_number(value)
+        .and_then(|number| usize::try_from(number).ok())
+        .filter(|number| (1..=Paging::MOST_ITEMS).contains(number))
+        .ok_or_else(|| {
+            QueryError::new(
+                QueryParameter::ItemsPerPage.as_str(),
+                value,
+                "a whole number from 1 to 500",
+            )
+        })
+}
+
+fn parse_page(value: &str) -> Result<u64, QueryError> {
+    whole_number(value).filter(|number| *number >= 1).ok_or_else(|| {
+        QueryError::new(QueryParameter::PageNum.as_str(), value, "a whole number from 1")
+    })
 }
 
 /// A decimal number without sign. One that is too large to tell is the largest: there is no such page either.
@@ -219,6 +290,18 @@ mod tests {
     fn a_refusal_takes_what_it_can_read() {
         let form = Form::of_refusal(Some("envelope=true&pretty=perhaps"));
         assert_eq!(form, Form { envelope: true, pretty: false });
+    }
+
+    #[test]
+    fn a_parameter_is_read_exactly_where_it_is_said_to_be_known() {
+        use QueryParameter::{Envelope, IncludeCount, ItemsPerPage, Name, PageNum, Pretty};
+        for known in Known::ALL {
+            for name in [Envelope, IncludeCount, ItemsPerPage, Name, PageNum, Pretty] {
+                let said = format!("{}=%zz", name.as_str());
+                let refused = Query::parse(Some(&said), known).is_err();
+                assert_eq!(refused, known.parameters().contains(&name), "{known:?} {name:?}");
+            }
+        }
     }
 
     proptest! {

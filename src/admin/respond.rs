@@ -1,7 +1,7 @@
 //! The last step of every call: outcome to response.
 //!
-//! Every response carries the request's id, says that nobody keeps it (one may hold a private key), and keeps browsers
-//! from guessing at it. There are no CORS headers: the API is not for scripts of other sites.
+//! Every response carries the request's id, says that nobody keeps it (one may hold a private key; only a file that is the same
+//! for everyone may be kept), and keeps browsers from guessing at it. There are no CORS headers: the API is not for scripts of other sites.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -31,6 +31,13 @@ pub(super) enum Answer {
     Page(Value),
     /// Nothing, for it is gone now.
     Gone,
+    /// A text of its own media type. It may be kept for a while.
+    File {
+        /// The text.
+        text: Bytes,
+        /// What it calls itself.
+        media_type: &'static str,
+    },
 }
 
 /// A call's success.
@@ -52,6 +59,7 @@ impl Success {
     pub(super) fn into_response(self) -> Response {
         let status = self.status;
         let mut response = match self.answer {
+            Answer::File { text, media_type } => return file(status, text, media_type),
             Answer::Gone => with_status(status, Body::new(NoContent)),
             Answer::Document(content) if self.form.envelope => {
                 let envelope = json!({ "content": content, "status": status.as_u16() });
@@ -72,6 +80,14 @@ impl Success {
     }
 }
 
+fn file(status: StatusCode, text: Bytes, media_type: &'static str) -> Response {
+    let mut response = with_status(status, Body::from(text));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(FOR_A_WHILE));
+    response
+}
+
 /// The response that says why there is no other, always as plain JSON.
 pub(super) fn refusal(problem: &Problem, form: Form) -> Response {
     let body = enveloped(problem.to_json(), problem.status, form);
@@ -82,10 +98,10 @@ pub(super) fn refusal(problem: &Problem, form: Form) -> Response {
     response
 }
 
-/// Adds what every response carries.
+/// Adds what every response carries, unless it says something else.
 pub(super) fn add_common_headers(headers: &mut HeaderMap, request_id: &str) {
     for (name, value) in COMMON {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if let Ok(id) = HeaderValue::try_from(request_id) {
         headers.insert(X_REQUEST_ID, id);
@@ -100,6 +116,9 @@ const COMMON: [(HeaderName, &str); 4] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
 ];
+
+/// A file changes with the program and its config: soon after a restart everyone has the new one.
+const FOR_A_WHILE: &str = "public, max-age=300";
 
 fn with_status(status: StatusCode, body: Body) -> Response {
     let mut response = Response::new(body);
@@ -159,7 +178,7 @@ mod tests {
         let representation = Representation::Versioned(V2023_01_01);
         let status = match answer {
             Answer::Gone => StatusCode::NO_CONTENT,
-            Answer::Document(_) | Answer::Page(_) => StatusCode::OK,
+            Answer::Document(_) | Answer::Page(_) | Answer::File { .. } => StatusCode::OK,
         };
         Success { status, answer, representation, form, allowance: None }.into_response()
     }

@@ -9,6 +9,7 @@
 
 mod access_list;
 mod api_key;
+mod document;
 mod organization;
 
 use std::borrow::Cow;
@@ -47,11 +48,14 @@ pub(super) enum Operation {
     ShowEntry,
     /// `DELETE …/apiKeys/{apiUserId}/accessList/{ipAddress}`
     RemoveEntry,
+    /// `GET /api/openapi.json`
+    ShowDocumentAsJson,
+    /// `GET /api/openapi.yaml`
+    ShowDocumentAsYaml,
 }
 
 /// One row: an operation, and all that is published of it.
 #[derive(Debug)]
-#[allow(dead_code, reason = "the document, which reads what routing does not, is not written yet")]
 pub(super) struct Row {
     /// What is asked for.
     pub(super) operation: Operation,
@@ -77,7 +81,7 @@ pub(super) struct Row {
     /// The status of success.
     pub(super) status: StatusCode,
     /// What the answer then holds.
-    pub(super) answer: Content,
+    pub(super) answer: Answers,
     /// Statuses of refusals beyond those that follow from the rest of the row.
     pub(super) refusals: &'static [StatusCode],
     /// What it does, in a line.
@@ -92,7 +96,6 @@ pub(super) enum Place {
     /// Under each prefix of the API.
     Prefixed,
     /// Nowhere else than at its own path, without versions.
-    #[allow(dead_code, reason = "the first row of this kind is the document's own")]
     Fixed,
 }
 
@@ -101,6 +104,8 @@ pub(super) enum Place {
 pub(super) enum Access {
     /// A member of the organization with this role, by a credential and from an address of its list.
     Role(Role),
+    /// Anyone: it is the same for everyone, and no secret.
+    Anyone,
 }
 
 /// The methods that there are. `HEAD` is `GET`. In the order in which `Allow` names them.
@@ -118,19 +123,24 @@ pub(super) enum Verb {
 
 /// What an answer holds.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "the document, which reads this, is not written yet")]
-pub(super) enum Content {
+pub(super) enum Answers {
     /// One document.
     Document(Shape),
     /// A page of a list, whose items are such.
     Page(Shape),
+    /// A text of its own media type, which no query changes.
+    File {
+        /// What it calls itself.
+        media_type: &'static str,
+        /// What it holds, once read.
+        shape: Shape,
+    },
     /// No body.
     Nothing,
 }
 
 /// A JSON shape, as the document describes it.
 #[derive(Clone, Copy)]
-#[allow(dead_code, reason = "the document, which reads this, is not written yet")]
 pub(super) struct Shape {
     /// What the document calls it.
     pub(super) name: fn() -> Cow<'static, str>,
@@ -140,9 +150,40 @@ pub(super) struct Shape {
     pub(super) parts: fn(&mut Vec<(String, RefOr<Schema>)>),
 }
 
+/// Rows that belong together.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// What the document calls them.
+    pub(super) name: &'static str,
+    /// What they are about.
+    pub(super) about: &'static str,
+    /// The rows.
+    pub(super) rows: &'static [Row],
+}
+
+/// Every row, in the order of the document.
+pub(super) const GROUPS: &[Group] = &[
+    Group {
+        name: "Organizations",
+        about: "What a caller may see and set of its organization.",
+        rows: organization::ROWS,
+    },
+    Group {
+        name: "API keys",
+        about: "Credentials of a public and a private half, for HTTP Digest.",
+        rows: api_key::ROWS,
+    },
+    Group {
+        name: "Access lists of API keys",
+        about: "From which addresses a key may be used, and what use was made of it from there.",
+        rows: access_list::ROWS,
+    },
+    Group { name: "Document", about: "This document.", rows: document::ROWS },
+];
+
 /// Every row.
 pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
-    [organization::ROWS, api_key::ROWS, access_list::ROWS].into_iter().flatten()
+    GROUPS.iter().flat_map(|group| group.rows)
 }
 
 impl Row {
@@ -226,7 +267,7 @@ mod tests {
             assert_eq!(row.versions.is_empty(), row.place == Place::Fixed, "{row:?}");
             assert!(row.versions.is_sorted(), "{row:?}");
             assert!(row.status.is_success(), "{row:?}");
-            let without_body = matches!(row.answer, Content::Nothing);
+            let without_body = matches!(row.answer, Answers::Nothing);
             assert_eq!(row.status == StatusCode::NO_CONTENT, without_body, "{row:?}");
             assert!(!row.summary.is_empty() && !row.summary.ends_with('.'), "{row:?}");
         }

@@ -2,11 +2,16 @@
 //!
 //! What bodies may hold is in `input`.
 
+use std::borrow::Cow;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
+use super::document::scalar;
 use super::links::{Link, Links};
 use crate::access::Entry;
 use crate::id::{CredentialId, OrgId};
@@ -22,13 +27,18 @@ pub(super) fn organization(organization: &Organization, links: &Links) -> Value 
     })
 }
 
+/// An organization.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Organization)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireOrganization<'a> {
+    #[schema(schema_with = scalar::id)]
     id: String,
+    /// Always false: what is deleted is not shown.
     is_deleted: bool,
+    #[schema(schema_with = own_link)]
     links: [Link; 1],
+    #[schema(schema_with = scalar::name)]
     name: &'a str,
 }
 
@@ -42,23 +52,61 @@ pub(super) fn created_key(key: &ApiKey, private_key: &SecretString, links: &Link
     to_value(&wire_key(key, private_key.expose_secret().to_owned(), links))
 }
 
+/// An API key. Of its private half, the end is shown.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiKey)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireKey<'a> {
+    /// What it is for.
+    #[schema(schema_with = scalar::description)]
     desc: &'a str,
+    #[schema(schema_with = scalar::id)]
     id: String,
+    #[schema(schema_with = own_link)]
     links: [Link; 1],
+    #[schema(schema_with = scalar::masked_private_key)]
     private_key: String,
+    /// The user name of the key.
+    #[schema(schema_with = scalar::public_key)]
     public_key: &'a str,
+    /// What it may do.
+    #[schema(min_items = 1)]
     roles: Vec<WireRole>,
 }
 
+/// An API key with the whole of its private half.
+pub(super) struct CreatedKey;
+
+impl PartialSchema for CreatedKey {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = WireKey::schema();
+        if let RefOr::T(Schema::Object(key)) = &mut schema {
+            key.description = Some("An API key with the whole of its private half.".to_owned());
+            key.properties.insert("privateKey".to_owned(), scalar::private_key().into());
+        }
+        schema
+    }
+}
+
+impl ToSchema for CreatedKey {
+    fn name() -> Cow<'static, str> {
+        "CreatedApiKey".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        WireKey::schemas(schemas);
+    }
+}
+
+/// A role in an organization.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RoleAssignment)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireRole {
+    /// Where it holds.
+    #[schema(schema_with = scalar::id)]
     org_id: String,
+    #[schema(schema_with = scalar::role)]
     role_name: &'static str,
 }
 
@@ -104,20 +152,63 @@ pub(super) fn key_entry(entry: &Entry, owner: Owner, links: &Links) -> Value {
     })
 }
 
+/// An entry of an API key's access list, and the use that was made of it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AccessListEntry)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireKeyEntry {
+    /// The range; of a single address, all its bits.
+    #[schema(schema_with = scalar::range)]
     cidr_block: String,
+    /// Requests that this entry let through.
+    #[schema(schema_with = scalar::count)]
     count: i32,
+    /// When it was added.
+    #[schema(schema_with = scalar::timestamp)]
     created: String,
+    /// The address, of an entry that holds one only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = scalar::address, required = false)]
     ip_address: Option<String>,
+    /// When it let a request through last; left out before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = scalar::timestamp, required = false)]
     last_used: Option<String>,
+    /// Where that request came from.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = scalar::address, required = false)]
     last_used_address: Option<String>,
+    #[schema(schema_with = own_link)]
     links: [Link; 1],
+}
+
+/// The API's own document. Its shape is told by its standard, not here.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "no value of it is made: the document reads its derived schema")]
+pub(super) struct OpenApi {
+    #[schema(schema_with = open_api_version)]
+    openapi: String,
+    #[schema(schema_with = any_object)]
+    info: Value,
+    #[schema(schema_with = any_object)]
+    paths: Value,
+}
+
+fn open_api_version() -> ObjectBuilder {
+    scalar::text().pattern(Some(r"^3\.1\.[0-9]+$"))
+}
+
+fn any_object() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Object)
+}
+
+/// The one link of a thing that is shown.
+fn own_link() -> ArrayBuilder {
+    ArrayBuilder::new()
+        .items(Ref::from_schema_name(<Link as ToSchema>::name()))
+        .min_items(Some(1))
+        .max_items(Some(1))
+        .description(Some("The thing itself."))
 }
 
 fn to_value(shape: &impl Serialize) -> Value {

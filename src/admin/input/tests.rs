@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 use serde_json::json;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema as _, ToSchema};
 
 use super::*;
 
@@ -246,5 +248,45 @@ proptest! {
             let address = spelling.clone().unwrap_or_else(|| prefix.network().to_string());
             prop_assert_eq!(format!("{address}/{}", prefix.length()), text.replace("%2F", "/"));
         }
+    }
+}
+
+/// The bodies that the document shows as examples.
+fn examples<T: ToSchema>() -> Vec<Value> {
+    match T::schema() {
+        RefOr::T(Schema::Object(object)) => object.examples,
+        RefOr::T(Schema::Array(array)) => array.examples,
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn a_body_that_the_document_shows_is_taken() {
+    let (keys, updates) = (examples::<schema::NewApiKey>(), examples::<schema::ApiKeyUpdate>());
+    let lists = examples::<schema::NewEntries>();
+    assert!(!keys.is_empty() && !updates.is_empty() && !lists.is_empty());
+    for body in keys {
+        assert!(parse_new_key(&body).is_ok(), "{body}");
+        // Whatever makes a key may change one.
+        assert!(parse_key_update(&body).is_ok(), "{body}");
+    }
+    for body in updates {
+        assert!(parse_key_update(&body).is_ok(), "{body}");
+    }
+    for body in lists {
+        assert!(entries(&body).is_ok(), "{body}");
+    }
+}
+
+#[test]
+fn a_body_has_the_members_that_the_document_says_it_has() {
+    for (schema, refused) in [
+        (schema::NewApiKey::schema(), parse_new_key(&json!({ "x": 1 })).unwrap_err()),
+        (schema::ApiKeyUpdate::schema(), parse_key_update(&json!({ "x": 1 })).unwrap_err()),
+    ] {
+        let RefOr::T(Schema::Object(object)) = schema else { panic!("{refused} is no object's") };
+        let described: Vec<_> = object.properties.keys().map(String::as_str).collect();
+        assert_eq!(refused.rule, Rule::Members("desc and roles"));
+        assert_eq!(described, ["desc", "roles"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{Access, Content, Operation, Place, Row, Shape, Verb};
+use super::{Access, Answers, Operation, Place, Row, Shape, Verb};
 use crate::admin::query::Known;
 use crate::admin::rate::RateBucket;
 use crate::admin::version::V2023_01_01;
@@ -22,7 +22,7 @@ pub(super) const ROWS: &[Row] = &[
         query: Known::Page,
         body: None,
         status: StatusCode::OK,
-        answer: Content::Page(Shape::of::<wire::WireKeyEntry>()),
+        answer: Answers::Page(Shape::of::<wire::WireKeyEntry>()),
         refusals: &[],
         summary: "List the entries of an API key's access list",
         description: "Oldest first.",
@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Row] = &[
         query: Known::Page,
         body: Some(Shape::of::<input::schema::NewEntries>()),
         status: StatusCode::OK,
-        answer: Content::Page(Shape::of::<wire::WireKeyEntry>()),
+        answer: Answers::Page(Shape::of::<wire::WireKeyEntry>()),
         refusals: &[],
         summary: "Add entries to an API key's access list",
         description: "Adds all or none. What is on the list already stays as it is, its counts included. The answer is a page of \
@@ -57,7 +57,7 @@ pub(super) const ROWS: &[Row] = &[
         query: Known::Document,
         body: None,
         status: StatusCode::OK,
-        answer: Content::Document(Shape::of::<wire::WireKeyEntry>()),
+        answer: Answers::Document(Shape::of::<wire::WireKeyEntry>()),
         refusals: &[],
         summary: "Show an entry of an API key's access list",
         description: "The entry is found by its range, however that is written.",
@@ -74,7 +74,7 @@ pub(super) const ROWS: &[Row] = &[
         query: Known::Document,
         body: None,
         status: StatusCode::NO_CONTENT,
-        answer: Content::Nothing,
+        answer: Answers::Nothing,
         refusals: &[],
         summary: "Remove an entry from an API key's access list",
         description: "An entry is kept where it is the last one of the caller's own list that holds the caller's address.",

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{Access, Content, Operation, Place, Row, Shape, Verb};
+use super::{Access, Answers, Operation, Place, Row, Shape, Verb};
 use crate::admin::query::Known;
 use crate::admin::rate::RateBucket;
 use crate::admin::version::V2023_01_01;
@@ -22,7 +22,7 @@ pub(super) const ROWS: &[Row] = &[
         query: Known::Page,
         body: None,
         status: StatusCode::OK,
-        answer: Content::Page(Shape::of::<wire::WireKey>()),
+        answer: Answers::Page(Shape::of::<wire::WireKey>()),
         refusals: &[],
         summary: "List an organization's API keys",
         description: "Oldest first. Of private keys only the last twelve characters are shown.",
@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Row] = &[
         query: Known::Document,
         body: Some(Shape::of::<input::schema::NewApiKey>()),
         status: StatusCode::OK,
-        answer: Content::Document(Shape::of::<wire::WireKey>()),
+        answer: Answers::Document(Shape::of::<wire::CreatedKey>()),
         refusals: &[],
         summary: "Make an API key",
         description: "This answer shows the whole private key, and no later one does. The new key's access list is empty, \
@@ -57,7 +57,7 @@ pub(super) const ROWS: &[Row] = &[
         query: Known::Document,
         body: None,
         status: StatusCode::OK,
-        answer: Content::Document(Shape::of::<wire::WireKey>()),
+        answer: Answers::Document(Shape::of::<wire::WireKey>()),
         refusals: &[],
         summary: "Show an API key",
         description: "",
@@ -74,7 +74,7 @@ pub(super) const ROWS: &[Row] = &[
         query: Known::Document,
         body: Some(Shape::of::<input::schema::ApiKeyUpdate>()),
         status: StatusCode::OK,
-        answer: Content::Document(Shape::of::<wire::WireKey>()),
+        answer: Answers::Document(Shape::of::<wire::WireKey>()),
         refusals: &[StatusCode::CONFLICT],
         summary: "Change an API key's description or roles",
         description: "Roles that are given take the place of all that the key had. The last owner of an organization stays one.",
@@ -91,7 +91,7 @@ pub(super) const ROWS: &[Row] = &[
         query: Known::Document,
         body: None,
         status: StatusCode::NO_CONTENT,
-        answer: Content::Nothing,
+        answer: Answers::Nothing,
         refusals: &[StatusCode::CONFLICT],
         summary: "Delete an API key",
         description: "Its access list ends with it. The last owner of an organization stays.",

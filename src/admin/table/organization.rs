@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{Access, Content, Operation, Place, Row, Shape, Verb};
+use super::{Access, Answers, Operation, Place, Row, Shape, Verb};
 use crate::admin::query::Known;
 use crate::admin::rate::RateBucket;
 use crate::admin::version::V2023_01_01;
@@ -23,7 +23,7 @@ pub(super) const ROWS: &[Row] = &[
         query: Known::NamedPage,
         body: None,
         status: StatusCode::OK,
-        answer: Content::Page(Shape::of::<wire::WireOrganization>()),
+        answer: Answers::Page(Shape::of::<wire::WireOrganization>()),
         refusals: &[],
         summary: "List the caller's organizations",
         description: "A credential belongs to one organization, so the list has one item, or none where `name` leaves it out.",
@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
         query: Known::Document,
         body: None,
         status: StatusCode::OK,
-        answer: Content::Document(Shape::of::<wire::WireOrganization>()),
+        answer: Answers::Document(Shape::of::<wire::WireOrganization>()),
         refusals: &[],
         summary: "Show the caller's organization",
         description: "Any other organization is answered like one that does not exist.",
