@@ -20,6 +20,7 @@ mod connections;
 mod forwarding;
 mod http2;
 mod metrics;
+mod openapi;
 mod pool;
 mod program;
 mod publication;

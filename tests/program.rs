@@ -27,9 +27,15 @@ mod the_command_line {
 
         let help = finish(&mut portcullis(["--help"]));
         assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-        for line in
-            ["  demo ", "  init ", "  run ", "  check ", "portcullis demo\n", "PORTCULLIS__"]
-        {
+        for line in [
+            "  demo ",
+            "  init ",
+            "  run ",
+            "  check ",
+            "  openapi ",
+            "portcullis demo\n",
+            "PORTCULLIS__",
+        ] {
             assert!(help.stdout.contains(line), "{line:?} in {}", help.stdout);
         }
         for command in ["demo", "init", "run", "check"] {

@@ -124,7 +124,7 @@ everything else. The organization in a path must be the caller's own: any other 
 ## Refusals
 
 Each is an `ApiError`, always as `application/json`. `errorCode` is for programs and is in `X-Error-Code` too, `detail` is for people \
-and names what was sent and what was expected. The checks come in this order: path and method (404, 405), credential (401), its \
+and names what was sent and what was expected. The checks come in this order: path and method (404, 405), credential (401, or 429 where too many from the same address were wrong), its \
 access list (403), rate (429), organization (404), role (403), version (406), query and path parameters (400), body (415, 413, 400), existence \
 and what the change itself demands (404, 400, 409).
 

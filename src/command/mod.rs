@@ -4,6 +4,7 @@ mod advice;
 mod complaint;
 mod demo;
 mod init;
+mod openapi;
 mod run;
 
 use std::io::Write as _;
@@ -35,6 +36,8 @@ enum Command {
     /// Check a config file and list everything that is wrong with it; exits with 1 if anything is. Ports and files
     /// are not tried
     Check(ConfigArguments),
+    /// Print the admin API's OpenAPI document as YAML, as it is with the defaults
+    Openapi(OpenapiArguments),
 }
 
 #[derive(Args, Debug)]
@@ -69,6 +72,13 @@ struct DemoArguments {
     admin_listen: std::net::SocketAddr,
 }
 
+#[derive(Args, Debug)]
+struct OpenapiArguments {
+    /// As JSON instead
+    #[arg(long)]
+    json: bool,
+}
+
 /// Does what the process's arguments say.
 pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {
@@ -76,6 +86,7 @@ pub fn run() -> ExitCode {
         Command::Init(arguments) => init::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => run::check(&arguments),
+        Command::Openapi(arguments) => openapi::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

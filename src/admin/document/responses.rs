@@ -26,11 +26,13 @@ pub(super) fn refusals(row: &Row) -> BTreeSet<StatusCode> {
     // The client's address or the authority can't be told; or something inside failed.
     let mut statuses = BTreeSet::from([StatusCode::BAD_REQUEST, StatusCode::INTERNAL_SERVER_ERROR]);
     match row.access {
-        Access::Role(_) => statuses.extend([StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN]),
+        // 429: too often, or too many wrong credentials from the same address.
+        Access::Role(_) => statuses.extend([
+            StatusCode::UNAUTHORIZED,
+            StatusCode::FORBIDDEN,
+            StatusCode::TOO_MANY_REQUESTS,
+        ]),
         Access::Anyone => {}
-    }
-    if row.bucket.is_some() {
-        statuses.insert(StatusCode::TOO_MANY_REQUESTS);
     }
     if row.parts().any(|part| table::parameter(part).is_some()) {
         statuses.insert(StatusCode::NOT_FOUND);
@@ -163,7 +165,9 @@ fn about(status: StatusCode) -> &'static str {
         StatusCode::CONFLICT => "The organization would be left without an owner.",
         StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "The body is not called JSON.",
-        StatusCode::TOO_MANY_REQUESTS => "There were too many calls.",
+        StatusCode::TOO_MANY_REQUESTS => {
+            "There were too many calls, or too many wrong credentials from the caller's address."
+        }
         StatusCode::SERVICE_UNAVAILABLE => "Changes cannot be stored at the moment.",
         _ => {
             "Something failed inside; the operator's log has the cause under the id in `X-Request-Id`."
