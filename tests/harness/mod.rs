@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each program of tests takes what it needs")]
 
+pub(crate) mod api;
 pub(crate) mod client;
 pub(crate) mod deployment;
 pub(crate) mod flag;
