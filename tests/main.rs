@@ -9,6 +9,7 @@
     reason = "a test that panics has told what it had to tell; clippy's own exemption leaves out what tests share"
 )]
 
+#[macro_use]
 mod harness;
 
 mod admin_api;
@@ -17,6 +18,7 @@ mod bearer;
 mod client_address;
 mod configuration;
 mod connections;
+mod contract;
 mod forwarding;
 mod http2;
 mod metrics;

@@ -3,7 +3,24 @@
 //! Everything listens on a port of its own on 127.0.0.1; a client may speak from any address of 127/8. Nothing sleeps:
 //! whoever has to wait reads from a socket, a pipe or a channel.
 
-#![allow(dead_code, unused_imports, reason = "each program of tests takes what it needs")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each program of tests takes what it needs"
+)]
+
+/// Tests by table: each line is a test, its name what it shows, its arguments for `$check`.
+macro_rules! table {
+    ($check:ident; $($name:ident($($argument:expr),* $(,)?);)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $check($($argument),*);
+            }
+        )*
+    };
+}
 
 pub(crate) mod api;
 pub(crate) mod client;
