@@ -25,6 +25,7 @@ mod s12_open_choices;
 
 mod holes;
 mod page;
+mod slice;
 
 use std::collections::BTreeSet;
 
