@@ -9,7 +9,7 @@ Known faults of the client:
 - `Whitelist.create_whitelist_entry` sends a `comment`, which keys' lists do not have;
 - `WhitelistEntry` understands IPv4 only: an IPv6 entry has its text and no network;
 - 403 is `ErrAtlasForbidden` alone: the class for lists waits for the older code ORG_REQUIRES_WHITELIST;
-- `atlasapi.api_keys` imports `awspublicranges`, which the package does not name as a dependency.
+- it imports `awspublicranges` and `distutils`, which the package does not name as dependencies.
 """
 
 import ipaddress
