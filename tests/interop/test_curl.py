@@ -205,6 +205,13 @@ def test_each_refusal_has_its_status_and_code(site, owner, entries):
     assert blocks(owner.read(entries)) == []
 
 
+def test_what_is_left_of_the_rate_is_told(owner):
+    first, second = succeeded(owner.get(owner.keys)), succeeded(owner.get(owner.keys))
+    assert first.header("ratelimit-limit") == second.header("ratelimit-limit") == "500"
+    assert 0 < int(second.header("ratelimit-remaining")) < 500
+    assert int(second.header("ratelimit-remaining")) <= int(first.header("ratelimit-remaining"))
+
+
 def test_a_wrong_credential_is_unauthorized_whatever_else_is_wrong(site):
     for public_key, private_key in [(site.public_key, "wrong"), ("nobody", site.private_key)]:
         caller = Caller(site, public_key, private_key)
