@@ -2,6 +2,8 @@
 //!
 //! An answer names what the caller sent and what was expected. Causes that lie with us go to the log, never to the caller.
 
+mod command;
+
 use http::header::{ALLOW, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 
@@ -13,13 +15,14 @@ use super::route::{ParameterError, RouteError};
 use super::text;
 use super::version::{V2023_01_01, Version};
 use crate::access::Denial;
-use crate::addr::{ClientIp, Prefix, PrefixError};
-use crate::control::CommandError;
-use crate::id::{CredentialId, ObjectId, OrgId};
-use crate::identity::{ClientId, Refusal, Role};
+use crate::addr::{ClientIp, PrefixError};
+use crate::id::OrgId;
+use crate::identity::{Refusal, Role};
 use crate::net::authority::AuthorityError;
 use crate::net::client_ip::ClientIpError;
 use crate::problem::Problem;
+
+pub(super) use command::{About, Failure};
 
 /// Why a call ended. Variants follow the order of the checks.
 #[derive(Debug, thiserror::Error)]
@@ -56,29 +59,6 @@ pub(super) enum Rejection {
     Command(#[source] Box<Failure>),
     #[error("handler panicked")]
     Panicked,
-}
-
-/// A command that was not carried out.
-#[derive(Debug, thiserror::Error)]
-#[error("{about:?} by {address}")]
-pub(super) struct Failure {
-    /// What it was about.
-    pub(super) about: About,
-    /// The caller's address.
-    pub(super) address: ClientIp,
-    /// Why it was not.
-    pub(super) source: CommandError,
-}
-
-/// What a command was about.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum About {
-    /// The keys of an organization.
-    Keys(OrgId),
-    /// A key, or its list.
-    Key(OrgId, CredentialId),
-    /// An entry of a key's list.
-    Entry(OrgId, CredentialId, Prefix),
 }
 
 impl Rejection {
@@ -131,7 +111,7 @@ impl Rejection {
             }
             Self::Body(error) => body(error),
             Self::Input(violation) => input(violation),
-            Self::Command(failure) => command(failure),
+            Self::Command(failure) => failure.problem(),
         }
     }
 
@@ -287,124 +267,17 @@ fn rule_code(rule: &Rule) -> &'static str {
         Rule::Range(PrefixError::HostBits { .. }) => "ATLAS_NON_CANONICAL_CIDR_BLOCK",
         Rule::Range(_) => "INVALID_CIDR_BLOCK",
         Rule::Specified => "CANNOT_ADD_IP_ADDRESS_TO_API_KEY_ACCESS_LIST",
-        Rule::Entries { .. } => "VALIDATION_ERROR",
+        Rule::Entries { .. }
+        | Rule::PlainText { .. }
+        | Rule::ARole
+        | Rule::Number(_)
+        | Rule::NoHours
+        | Rule::Held(_) => "VALIDATION_ERROR",
+        Rule::Member(_) => "MISSING_ATTRIBUTE",
         Rule::Description => "API_KEY_REQUIRES_DESCRIPTION",
         Rule::DescriptionLength => "INVALID_API_KEY_DESC",
         Rule::SomeRole => "MISSING_API_KEY_ROLES",
         Rule::OrganizationRole => "INVALID_ROLE_FOR_ORG",
-    }
-}
-
-fn command(failure: &Failure) -> Problem {
-    let Failure { about, address, source } = failure;
-    match source {
-        CommandError::RoleLost { needed } => Rejection::Role { needed: *needed }.problem(""),
-        CommandError::NotAdmitted(denial) => denied(*denial, *address),
-        CommandError::OrganizationNotFound => {
-            let org = about.org();
-            not_found("ORG_NOT_FOUND", format!("No organization {org} for this caller.")).with(org)
-        }
-        CommandError::KeyNotFound => {
-            let key = about.key();
-            not_found("API_KEY_NOT_FOUND", format!("The organization has no API key {key}."))
-                .with(key)
-        }
-        CommandError::EntryNotFound => {
-            let (entry, key) = (about.entry(), about.key());
-            let detail = format!("The access list of API key {key} has no entry {entry}.");
-            not_found("API_KEY_ACCESS_LIST_ENTRY_NOT_FOUND", detail).with(entry).with(key)
-        }
-        CommandError::AccountNotFound => {
-            let account = ClientId(about.credential()).to_string();
-            let detail = format!("The organization has no service account {account}.");
-            not_found("RESOURCE_NOT_FOUND", detail).with(account)
-        }
-        CommandError::SecretNotFound => {
-            not_found("RESOURCE_NOT_FOUND", "The service account has no such secret.")
-        }
-        CommandError::TooManyAccounts { limit } => bad(
-            "MAX_SERVICE_ACCOUNTS_PER_ORG_EXCEEDED",
-            format!("The organization has as many service accounts as it may have: {limit}."),
-        )
-        .with_number(number(*limit)),
-        CommandError::TooManySecrets { limit } => bad(
-            "MAX_SECRETS_PER_SERVICE_ACCOUNT_EXCEEDED",
-            format!("The service account has as many secrets as it may have: {limit}."),
-        )
-        .with_number(number(*limit)),
-        CommandError::TooManyTokens { .. } => Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "RATE_LIMITED",
-            "The service account has as many live tokens as it may have.",
-        ),
-        CommandError::SecretTooLong { most } => {
-            let expected = format!("expected 8 to {most}, which is this organization's maximum");
-            bad("VALIDATION_ERROR", format!("secretExpiresAfterHours is too large; {expected}."))
-                .with("secretExpiresAfterHours")
-                .with_field("secretExpiresAfterHours", expected)
-        }
-        CommandError::TooManyKeys { limit } => bad(
-            "MAX_API_KEYS_PER_ORG_EXCEEDED",
-            format!("The organization has as many API keys as it may have: {limit}."),
-        )
-        .with_number(number(*limit)),
-        CommandError::TooManyEntries { limit } => {
-            let detail =
-                format!("The access list would have too many entries; expected at most {limit}.");
-            let expected = format!("expected at most {limit} entries on the whole list");
-            bad("VALIDATION_ERROR", detail).with_number(number(*limit)).with_field("body", expected)
-        }
-        CommandError::RemovesCaller => bad(
-            "CANNOT_REMOVE_CALLER_FROM_ACCESS_LIST",
-            format!("No other entry holds the caller's address {address}, so this one stays."),
-        )
-        .with(address.to_string()),
-        CommandError::LocksOutCaller => Problem::new(
-            StatusCode::CONFLICT,
-            "ORG_REQUIRES_ACCESS_LIST",
-            format!(
-                "The caller's own access list is empty: add an entry that holds {address} first."
-            ),
-        )
-        .with(address.to_string()),
-        CommandError::LastOwner => Problem::new(
-            StatusCode::CONFLICT,
-            "CANNOT_REMOVE_LAST_OWNER",
-            format!("API key {} is the organization's last owner, so it stays one.", about.key()),
-        )
-        .with(about.key()),
-        CommandError::Store(_) | CommandError::Random(_) | CommandError::Interrupted(_) => {
-            if source.is_unavailable() { unavailable() } else { unexpected() }
-        }
-    }
-}
-
-impl About {
-    fn org(&self) -> String {
-        let (Self::Keys(org) | Self::Key(org, _) | Self::Entry(org, ..)) = self;
-        org.to_string()
-    }
-
-    fn credential(&self) -> CredentialId {
-        match self {
-            Self::Keys(_) => CredentialId(ObjectId::from_bytes([0; 12])),
-            Self::Key(_, id) | Self::Entry(_, id, _) => *id,
-        }
-    }
-
-    fn key(&self) -> String {
-        match self {
-            Self::Keys(_) => String::new(),
-            Self::Key(_, key) | Self::Entry(_, key, _) => key.to_string(),
-        }
-    }
-
-    fn entry(&self) -> String {
-        match self {
-            Self::Keys(_) | Self::Key(..) => String::new(),
-            Self::Entry(.., prefix) if prefix.is_host() => prefix.network().to_string(),
-            Self::Entry(.., prefix) => prefix.to_string(),
-        }
     }
 }
 

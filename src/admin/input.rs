@@ -2,7 +2,11 @@
 //!
 //! One bad part and nothing is taken: the first is named with its place, its value and what was expected.
 
+pub(super) mod account;
 pub(super) mod schema;
+pub(super) mod settings;
+
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
@@ -73,6 +77,27 @@ pub(super) enum Rule {
     /// A role.
     #[error("expected at least one role")]
     SomeRole,
+    /// A member that has to be there.
+    #[error("expected {0}")]
+    Member(&'static str),
+    /// A text of plain characters.
+    #[error("expected 1 to {most} letters, digits, spaces, or any of - _ . , '")]
+    PlainText {
+        /// Characters that there may be.
+        most: usize,
+    },
+    /// A role, of a service account.
+    #[error("expected at least one role")]
+    ARole,
+    /// A number within its range.
+    #[error("expected {0}")]
+    Number(&'static str),
+    /// No hours, since there is no secret that they could be of.
+    #[error("expected none, since withoutInitialSecret is true")]
+    NoHours,
+    /// What holds, of a setting that cannot be set.
+    #[error("expected {0}, since nothing else can hold here")]
+    Held(&'static str),
     /// The name of an organization role.
     #[error("expected an organization role, such as ORG_MEMBER")]
     OrganizationRole,
@@ -159,11 +184,7 @@ pub(super) fn parse_new_key(body: &Value) -> Result<NewKey, Violation> {
 /// # Errors
 /// The first breach of a rule.
 pub(super) fn parse_key_update(body: &Value) -> Result<KeyUpdate, Violation> {
-    let place = Place::body();
-    let Value::Object(members) = body else {
-        return Err(place.breaks(Some(body), Rule::Type("an object")));
-    };
-    only_members(&place, members, &["desc", "roles"], "desc and roles")?;
+    let (place, members) = object(body, &["desc", "roles"], "desc and roles")?;
     let description = text_member(&place, members, "desc")?;
     if let Some(text) = description
         && (text.is_empty()
@@ -173,16 +194,31 @@ pub(super) fn parse_key_update(body: &Value) -> Result<KeyUpdate, Violation> {
         return Err(place.member("desc").breaks_text(text, Rule::DescriptionLength));
     }
     let roles = members.get("roles").filter(|roles| !roles.is_null());
-    let roles = roles.map(|roles| parse_roles(&place.member("roles"), roles)).transpose()?;
+    let roles = roles.map(|roles| parse_roles(&place.member("roles"), roles, Rule::SomeRole));
+    let roles = roles.transpose()?;
     Ok(KeyUpdate { description: description.map(str::to_owned), roles })
 }
 
-fn parse_roles(place: &Place, roles: &Value) -> Result<Roles, Violation> {
+/// The body as an object that has no other members than `known`, which `shown` lists.
+fn object<'a>(
+    body: &'a Value,
+    known: &[&str],
+    shown: &'static str,
+) -> Result<(Place, &'a Map<String, Value>), Violation> {
+    let place = Place::body();
+    let Value::Object(members) = body else {
+        return Err(place.breaks(Some(body), Rule::Type("an object")));
+    };
+    only_members(&place, members, known, shown)?;
+    Ok((place, members))
+}
+
+fn parse_roles(place: &Place, roles: &Value, if_empty: Rule) -> Result<Roles, Violation> {
     let Value::Array(names) = roles else {
         return Err(place.breaks(Some(roles), Rule::Type("an array of role names")));
     };
     if names.is_empty() {
-        return Err(place.breaks(Some(roles), Rule::SomeRole));
+        return Err(place.breaks(Some(roles), if_empty));
     }
     let role = |(index, name): (usize, &Value)| match name {
         Value::String(text) => Role::parse(text)
@@ -216,6 +252,41 @@ fn text_member<'a>(
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(other) => Err(place.member(name).breaks(Some(other), Rule::Type("a string"))),
+    }
+}
+
+/// The flag that a member is; `None` where it is absent or null.
+fn flag_member(
+    place: &Place,
+    members: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<bool>, Violation> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(other) => Err(place.member(name).breaks(Some(other), Rule::Type("true or false"))),
+    }
+}
+
+/// The number within `range` that a member is; `None` where it is absent or null.
+fn whole_number(
+    place: &Place,
+    members: &Map<String, Value>,
+    name: &'static str,
+    range: RangeInclusive<u32>,
+    expected: &'static str,
+) -> Result<Option<u32>, Violation> {
+    let number = match members.get(name) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Number(number)) => number,
+        Some(other) => {
+            return Err(place.member(name).breaks(Some(other), Rule::Type("a whole number")));
+        }
+    };
+    let whole = number.as_u64().and_then(|number| u32::try_from(number).ok());
+    match whole.filter(|number| range.contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => Err(place.member(name).breaks(members.get(name), Rule::Number(expected))),
     }
 }
 

@@ -10,7 +10,9 @@ use utoipa::openapi::schema::ObjectBuilder;
 
 use super::document::scalar;
 use crate::addr::Prefix;
+use crate::control::ListOwner;
 use crate::id::{CredentialId, OrgId};
+use crate::identity::ClientId;
 
 /// One link of an answer.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
@@ -52,6 +54,11 @@ impl Links {
         Self { root: format!("{}{prefix}", origin.trim_end_matches('/')), list_name }
     }
 
+    /// The prefix itself.
+    pub(super) fn root(&self) -> String {
+        self.root.clone()
+    }
+
     /// The caller's organizations.
     pub(super) fn organizations(&self) -> String {
         format!("{}/orgs", self.root)
@@ -72,14 +79,23 @@ impl Links {
         format!("{}/{key}", self.keys(org))
     }
 
-    /// A key's access list.
-    pub(super) fn access_list(&self, org: OrgId, key: CredentialId) -> String {
-        format!("{}/{}", self.key(org, key), self.list_name)
+    /// An organization's service accounts.
+    pub(super) fn accounts(&self, org: OrgId) -> String {
+        format!("{}/serviceAccounts", self.organization(org))
+    }
+
+    /// A credential's access list.
+    pub(super) fn access_list(&self, org: OrgId, owner: ListOwner) -> String {
+        let owner = match owner {
+            ListOwner::Key(key) => self.key(org, key),
+            ListOwner::Account(account) => format!("{}/{}", self.accounts(org), ClientId(account)),
+        };
+        format!("{owner}/{}", self.list_name)
     }
 
     /// An entry of a key's access list: by its address alone where it holds one only.
     pub(super) fn entry(&self, org: OrgId, key: CredentialId, prefix: Prefix) -> String {
-        let list = self.access_list(org, key);
+        let list = self.access_list(org, ListOwner::Key(key));
         let network = prefix.network();
         if prefix.is_host() {
             format!("{list}/{network}")
@@ -116,7 +132,10 @@ mod tests {
         assert_eq!(links.organizations(), root);
         assert_eq!(links.organization(org), format!("{root}/{org}"));
         assert_eq!(links.key(org, key), format!("{root}/{org}/apiKeys/{key}"));
-        assert_eq!(links.access_list(org, key), format!("{root}/{org}/apiKeys/{key}/accessList"));
+        assert_eq!(
+            links.access_list(org, ListOwner::Key(key)),
+            format!("{root}/{org}/apiKeys/{key}/accessList")
+        );
     }
 
     #[test]
@@ -129,7 +148,7 @@ mod tests {
             ("2001:db8::/32", "2001:db8::%2F32"),
         ] {
             let link = links.entry(org, key, Prefix::parse(prefix).unwrap());
-            assert_eq!(link, format!("{}/{segment}", links.access_list(org, key)));
+            assert_eq!(link, format!("{}/{segment}", links.access_list(org, ListOwner::Key(key))));
         }
     }
 

@@ -44,6 +44,8 @@ pub mod rate;
 mod respond;
 mod route;
 pub mod server;
+mod service_account;
+mod system;
 mod table;
 mod text;
 mod version;
@@ -244,10 +246,31 @@ impl Call<'_> {
             Operation::ShowKey => api_key::show(self, route.key()?),
             Operation::UpdateKey => api_key::update(self, route.key()?, body).await,
             Operation::DeleteKey => api_key::delete(self, route.key()?).await,
-            Operation::ListEntries => access_list::list(self, route.key()?),
-            Operation::AddEntries => access_list::add(self, route.key()?, body).await,
-            Operation::ShowEntry => access_list::show(self, route.key()?, route.range()?),
-            Operation::RemoveEntry => access_list::remove(self, route.key()?, route.range()?).await,
+            Operation::ListEntries | Operation::ListAccountEntries => {
+                access_list::list(self, route.owner()?)
+            }
+            Operation::AddEntries | Operation::AddAccountEntries => {
+                access_list::add(self, route.owner()?, body).await
+            }
+            Operation::ShowEntry => access_list::show(self, route.owner()?, route.range()?),
+            Operation::RemoveEntry | Operation::RemoveAccountEntry => {
+                access_list::remove(self, route.owner()?, route.range()?).await
+            }
+            Operation::ShowSettings => Ok(organization::settings(self)),
+            Operation::UpdateSettings => organization::update_settings(self, body).await,
+            Operation::ListAccounts => Ok(service_account::list(self)),
+            Operation::CreateAccount => service_account::create(self, body).await,
+            Operation::ShowAccount => service_account::show(self, route.account()?),
+            Operation::UpdateAccount => service_account::update(self, route.account()?, body).await,
+            Operation::DeleteAccount => service_account::delete(self, route.account()?).await,
+            Operation::CreateSecret => {
+                service_account::create_secret(self, route.account()?, body).await
+            }
+            Operation::DeleteSecret => {
+                service_account::delete_secret(self, route.account()?, route.secret()?).await
+            }
+            Operation::ShowSystem => system::show(self),
+            Operation::ShowCallerAddress => Ok(system::address(self)),
         }
     }
 
@@ -269,7 +292,7 @@ impl Call<'_> {
         let author = self.caller.author(self.role);
         author
             .check(&self.snapshot(), now)
-            .map_err(|error| self.failed(About::Keys(self.org()), error))?;
+            .map_err(|error| self.failed(About::Organization(self.org()), error))?;
         Ok(json)
     }
 

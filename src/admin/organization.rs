@@ -2,7 +2,11 @@
 
 use std::slice;
 
+use axum::body::Body;
+
 use super::Call;
+use super::error::{About, Rejection};
+use super::input;
 use super::page::page_of;
 use super::respond::Answer;
 use super::wire;
@@ -20,4 +24,18 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
 /// The caller's organization.
 pub(super) fn show(call: &Call<'_>) -> Answer {
     Answer::Document(wire::organization(&call.caller.organization, &call.links))
+}
+
+/// The settings of the caller's organization.
+pub(super) fn settings(call: &Call<'_>) -> Answer {
+    Answer::Document(wire::settings::settings(&call.caller.organization))
+}
+
+/// Changes the settings of the caller's organization.
+pub(super) async fn update_settings(call: &Call<'_>, body: Body) -> Result<Answer, Rejection> {
+    let update = input::settings::parse_settings_update(&call.read_json(body).await?)?;
+    let organization = call.control().update_organization(call.org(), update).await;
+    let organization =
+        organization.map_err(|error| call.failed(About::Organization(call.org()), error))?;
+    Ok(Answer::Document(wire::settings::settings(&organization)))
 }

@@ -88,6 +88,13 @@ fn query_text(query: &Query, page: u64) -> String {
         text.push_str("&name=");
         text.push_str(&links::escape(name));
     }
+    if let Some(include) = query.include_system_managed {
+        text.push_str(if include {
+            "&includeSystemManaged=true"
+        } else {
+            "&includeSystemManaged=false"
+        });
+    }
     text.push_str(&query.form.to_string());
     text
 }

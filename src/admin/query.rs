@@ -20,6 +20,8 @@ pub(super) enum Known {
     Page,
     /// Those, and `name`.
     NamedPage,
+    /// Those of a page, and `includeSystemManaged`.
+    AccountPage,
 }
 
 /// A query parameter.
@@ -29,6 +31,8 @@ pub(super) enum QueryParameter {
     Envelope,
     /// `includeCount`
     IncludeCount,
+    /// `includeSystemManaged`
+    IncludeSystemManaged,
     /// `itemsPerPage`
     ItemsPerPage,
     /// `name`
@@ -41,7 +45,8 @@ pub(super) enum QueryParameter {
 
 impl Known {
     /// Every set of parameters that some operation knows.
-    pub(super) const ALL: [Self; 4] = [Self::Nothing, Self::Document, Self::Page, Self::NamedPage];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Nothing, Self::Document, Self::Page, Self::NamedPage, Self::AccountPage];
 
     /// The parameters of the set.
     pub(super) const fn parameters(self) -> &'static [QueryParameter] {
@@ -53,6 +58,14 @@ impl Known {
             Self::NamedPage => {
                 &[QueryParameter::Name, ItemsPerPage, PageNum, IncludeCount, Envelope, Pretty]
             }
+            Self::AccountPage => &[
+                QueryParameter::IncludeSystemManaged,
+                ItemsPerPage,
+                PageNum,
+                IncludeCount,
+                Envelope,
+                Pretty,
+            ],
         }
     }
 
@@ -67,6 +80,7 @@ impl QueryParameter {
         match self {
             Self::Envelope => "envelope",
             Self::IncludeCount => "includeCount",
+            Self::IncludeSystemManaged => "includeSystemManaged",
             Self::ItemsPerPage => "itemsPerPage",
             Self::Name => "name",
             Self::PageNum => "pageNum",
@@ -84,6 +98,8 @@ pub(super) struct Query {
     pub(super) paging: Paging,
     /// The beginning of the names that are asked for.
     pub(super) name: Option<String>,
+    /// Whether accounts that the system manages are asked for; none: not said.
+    pub(super) include_system_managed: Option<bool>,
 }
 
 /// The form of an answer.
@@ -116,7 +132,9 @@ impl Query {
         if let Some(number) = query.find(QueryParameter::PageNum)? {
             paging.page = parse_page(&number)?;
         }
-        Ok(Self { form, paging, name: query.find(QueryParameter::Name)? })
+        let name = query.find(QueryParameter::Name)?;
+        let include_system_managed = query.flag(QueryParameter::IncludeSystemManaged)?;
+        Ok(Self { form, paging, name, include_system_managed })
     }
 }
 

@@ -10,7 +10,9 @@ use super::percent;
 use super::table::{self, Place, Row, Verb};
 use super::text;
 use crate::addr::Prefix;
-use crate::id::{CredentialId, OrgId};
+use crate::control::ListOwner;
+use crate::id::{CredentialId, OrgId, SecretId};
+use crate::identity::ClientId;
 
 /// What a request asks for, and where it asked.
 #[derive(Clone, Debug)]
@@ -111,6 +113,26 @@ impl<'p> Route<'p> {
         self.id("apiUserId")
     }
 
+    /// The service account that the path names.
+    pub(super) fn account(&self) -> Parameter<CredentialId> {
+        let id: Parameter<ClientId> =
+            self.parameter(CLIENT_ID, "mdb_sa_id_ and 24 lower-case hexadecimal digits");
+        id.map(|ClientId(id)| id)
+    }
+
+    /// The secret that the path names.
+    pub(super) fn secret(&self) -> Parameter<SecretId> {
+        self.id("secretId")
+    }
+
+    /// The credential whose list the path names.
+    pub(super) fn owner(&self) -> Parameter<ListOwner> {
+        match self.row.position(CLIENT_ID) {
+            Some(_) => self.account().map(ListOwner::Account),
+            None => self.key().map(ListOwner::Key),
+        }
+    }
+
     /// The range that the path names: in one segment with `%2F` in it, or in two. The range counts, not its text.
     pub(super) fn range(&self) -> Parameter<Prefix> {
         let segments = self.row.position(ADDRESS).and_then(|at| self.segments.get(at..));
@@ -126,14 +148,18 @@ impl<'p> Route<'p> {
     }
 
     fn id<T: std::str::FromStr>(&self, name: &'static str) -> Parameter<T> {
+        self.parameter(name, "24 lower-case hexadecimal digits")
+    }
+
+    fn parameter<T: std::str::FromStr>(
+        &self,
+        name: &'static str,
+        expected: &'static str,
+    ) -> Parameter<T> {
         let segment = self.row.position(name).and_then(|at| self.segments.get(at).copied());
         let segment = segment.unwrap_or_default();
-        let id = percent::decode(segment).and_then(|id| id.parse().ok());
-        id.ok_or_else(|| ParameterError {
-            name,
-            value: text::quote(segment),
-            expected: "24 lower-case hexadecimal digits",
-        })
+        let value = percent::decode(segment).and_then(|text| text.parse().ok());
+        value.ok_or_else(|| ParameterError { name, value: text::quote(segment), expected })
     }
 }
 
@@ -211,6 +237,9 @@ const MOST_SEGMENTS: usize = 7;
 /// What access lists are called in the table.
 const LIST_NAME: &str = "accessList";
 
+/// The parameter that names a service account.
+const CLIENT_ID: &str = "clientId";
+
 /// The parameter that may take two segments.
 const ADDRESS: &str = "ipAddress";
 
@@ -249,6 +278,29 @@ mod tests {
                     assert_eq!(find(&method, &path), Ok(operation), "{method} {path}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_service_account_is_named_by_its_client_id_and_by_nothing_else() {
+        let account = format!("/api/atlas/v2/orgs/{ORG}/serviceAccounts/mdb_sa_id_{KEY}");
+        for end in ["", "/accessList", "/secrets"] {
+            let path = format!("{account}{end}");
+            let method = if end == "/secrets" { Method::POST } else { Method::GET };
+            let route = Route::find(&method, &path).unwrap();
+            assert_eq!(route.account(), Ok(KEY.parse().unwrap()), "{path}");
+        }
+        let path = format!("{account}/secrets/{KEY}");
+        let route = Route::find(&Method::DELETE, &path).unwrap();
+        assert_eq!(route.secret(), Ok(KEY.parse().unwrap()));
+        let path = format!("{account}/accessList/198.51.100.0/24");
+        let route = Route::find(&Method::DELETE, &path).unwrap();
+        assert_eq!(route.owner(), Ok(ListOwner::Account(KEY.parse().unwrap())));
+        assert_eq!(route.range(), Ok(Prefix::parse("198.51.100.0/24").unwrap()));
+        for id in [KEY, "mdb_sa_id_", "mdb_sa_id_65F0C0FFEE0123456789ABCD", "ci"] {
+            let path = format!("/api/atlas/v2/orgs/{ORG}/serviceAccounts/{id}");
+            let route = Route::find(&Method::GET, &path).unwrap();
+            assert_eq!(route.account().unwrap_err().name, "clientId", "{id}");
         }
     }
 
@@ -356,8 +408,8 @@ mod tests {
             "/",
             "*",
             "/orgs",
-            "/api/atlas/v2",
-            "/api/atlas/v2/",
+            "/api/atlas",
+            "/api/atlas/v2//",
             "/api/atlas/v2orgs",
             "/api/atlas/v3/orgs",
             "/api/atlas/v2//orgs",
@@ -382,6 +434,11 @@ mod tests {
             (Method::POST, "/orgs/{org}/apiKeys/{key}", "DELETE, GET, HEAD, PATCH"),
             (Method::OPTIONS, "/orgs/{org}/apiKeys/{key}/accessList", "GET, HEAD, POST"),
             (Method::PATCH, "/orgs/{org}/apiKeys/{key}/accessList/10.0.0.1", "DELETE, GET, HEAD"),
+            (Method::GET, "/orgs/{org}/serviceAccounts/{key}/accessList/10.0.0.1", "DELETE"),
+            (Method::GET, "/orgs/{org}/serviceAccounts/{key}/secrets", "POST"),
+            (Method::GET, "/orgs/{org}/serviceAccounts/{key}/secrets/{key}", "DELETE"),
+            (Method::PUT, "/orgs/{org}/settings", "GET, HEAD, PATCH"),
+            (Method::POST, "", "GET, HEAD"),
         ] {
             let path = format!("/api/atlas/v2{path}");
             let expected = Err(RouteError::MethodNotAllowed { allow: allow.to_owned() });

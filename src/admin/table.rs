@@ -11,6 +11,8 @@ mod access_list;
 mod api_key;
 mod document;
 mod organization;
+mod service_account;
+mod system;
 
 use std::borrow::Cow;
 
@@ -48,6 +50,34 @@ pub(super) enum Operation {
     ShowEntry,
     /// `DELETE …/apiKeys/{apiUserId}/accessList/{ipAddress}`
     RemoveEntry,
+    /// `GET /orgs/{orgId}/settings`
+    ShowSettings,
+    /// `PATCH /orgs/{orgId}/settings`
+    UpdateSettings,
+    /// `GET …/serviceAccounts`
+    ListAccounts,
+    /// `POST …/serviceAccounts`
+    CreateAccount,
+    /// `GET …/serviceAccounts/{clientId}`
+    ShowAccount,
+    /// `PATCH …/serviceAccounts/{clientId}`
+    UpdateAccount,
+    /// `DELETE …/serviceAccounts/{clientId}`
+    DeleteAccount,
+    /// `POST …/serviceAccounts/{clientId}/secrets`
+    CreateSecret,
+    /// `DELETE …/serviceAccounts/{clientId}/secrets/{secretId}`
+    DeleteSecret,
+    /// `GET …/serviceAccounts/{clientId}/accessList`
+    ListAccountEntries,
+    /// `POST …/serviceAccounts/{clientId}/accessList`
+    AddAccountEntries,
+    /// `DELETE …/serviceAccounts/{clientId}/accessList/{ipAddress}`
+    RemoveAccountEntry,
+    /// `GET` of a prefix alone
+    ShowSystem,
+    /// `GET /api/private/ipinfo`
+    ShowCallerAddress,
     /// `GET /api/openapi.json`
     ShowDocumentAsJson,
     /// `GET /api/openapi.yaml`
@@ -177,6 +207,21 @@ pub(super) const GROUPS: &[Group] = &[
         name: "Access lists of API keys",
         about: "From which addresses a key may be used, and what use was made of it from there.",
         rows: access_list::ROWS,
+    },
+    Group {
+        name: "Service accounts",
+        about: "Credentials of a client id and up to two secrets, for access tokens by OAuth 2.0.",
+        rows: service_account::ROWS,
+    },
+    Group {
+        name: "Access lists of service accounts",
+        about: "From which addresses a service account's tokens may be used, and what use was made of them from there.",
+        rows: service_account::LIST_ROWS,
+    },
+    Group {
+        name: "Caller",
+        about: "What a caller may learn about itself and about what answers it.",
+        rows: system::ROWS,
     },
     Group { name: "Document", about: "This document.", rows: document::ROWS },
 ];

@@ -16,6 +16,9 @@ pub(super) struct Version(Date);
 /// The first version of organizations, API keys and their access lists.
 pub(super) const V2023_01_01: Version = Version(civil::date(2023, 1, 1));
 
+/// The first version of service accounts, their secrets and their access lists.
+pub(super) const V2024_08_05: Version = Version(civil::date(2024, 8, 5));
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "application/vnd.atlas.{}+json", self.0)
@@ -108,8 +111,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    const V2024_08_05: Version = Version(civil::date(2024, 8, 5));
 
     fn asked(accept: &str, published: &[Version]) -> Option<Version> {
         let mut headers = HeaderMap::new();

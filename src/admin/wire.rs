@@ -2,6 +2,10 @@
 //!
 //! What bodies may hold is in `input`.
 
+pub(super) mod account;
+pub(super) mod settings;
+pub(super) mod system;
+
 use std::borrow::Cow;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -15,7 +19,7 @@ use super::document::scalar;
 use super::links::{Link, Links};
 use crate::access::Entry;
 use crate::id::{CredentialId, OrgId};
-use crate::identity::{ApiKey, Organization};
+use crate::identity::{ApiKey, Organization, Role, Roles};
 
 /// An organization.
 pub(super) fn organization(organization: &Organization, links: &Links) -> Value {
@@ -111,18 +115,19 @@ pub(super) struct WireRole {
 }
 
 fn wire_key<'a>(key: &'a ApiKey, private_key: String, links: &Links) -> WireKey<'a> {
-    let role = |role: crate::identity::Role| WireRole {
-        org_id: key.org.to_string(),
-        role_name: role.as_str(),
-    };
     WireKey {
         desc: &key.description,
         id: key.id.to_string(),
         links: Link::to_itself(links.key(key.org, key.id)),
         private_key,
         public_key: key.public_key.as_str(),
-        roles: key.roles.iter().map(role).collect(),
+        roles: roles(key.org, key.roles),
     }
+}
+
+fn roles(org: OrgId, roles: Roles) -> Vec<WireRole> {
+    let role = |role: Role| WireRole { org_id: org.to_string(), role_name: role.as_str() };
+    roles.iter().map(role).collect()
 }
 
 /// Whose list an entry is on.
@@ -136,20 +141,45 @@ pub(super) struct Owner {
 
 /// An entry of a key's access list.
 pub(super) fn key_entry(entry: &Entry, owner: Owner, links: &Links) -> Value {
-    let address =
-        entry.spelling.as_deref().map_or_else(|| entry.prefix.network().to_string(), str::to_owned);
-    // The count first: whoever has seen a request counted finds its time and address.
-    let count = entry.usage.count();
-    let last = entry.usage.last();
+    let facts = EntryFacts::of(entry);
     to_value(&WireKeyEntry {
-        cidr_block: format!("{address}/{}", entry.prefix.length()),
-        count: i32::try_from(count).unwrap_or(i32::MAX),
-        created: entry.created.to_rfc3339_seconds(),
-        ip_address: entry.prefix.is_host().then_some(address),
-        last_used: last.map(|last| last.at.to_rfc3339_seconds()),
-        last_used_address: last.map(|last| last.from.to_string()),
+        cidr_block: facts.range,
+        count: facts.count,
+        created: facts.created,
+        ip_address: facts.address,
+        last_used: facts.last_used,
+        last_used_address: facts.last_used_address,
         links: Link::to_itself(links.entry(owner.org, owner.key, entry.prefix)),
     })
+}
+
+/// What is shown of an entry, whatever its owner's family calls it.
+struct EntryFacts {
+    range: String,
+    /// Of an entry that holds one address only.
+    address: Option<String>,
+    created: String,
+    count: i32,
+    last_used: Option<String>,
+    last_used_address: Option<String>,
+}
+
+impl EntryFacts {
+    fn of(entry: &Entry) -> Self {
+        let spelled = entry.spelling.as_deref().map(str::to_owned);
+        let address = spelled.unwrap_or_else(|| entry.prefix.network().to_string());
+        // The count first: whoever has seen a request counted finds its time and address.
+        let count = entry.usage.count();
+        let last = entry.usage.last();
+        Self {
+            range: format!("{address}/{}", entry.prefix.length()),
+            address: entry.prefix.is_host().then_some(address),
+            created: entry.created.to_rfc3339_seconds(),
+            count: i32::try_from(count).unwrap_or(i32::MAX),
+            last_used: last.map(|last| last.at.to_rfc3339_seconds()),
+            last_used_address: last.map(|last| last.from.to_string()),
+        }
+    }
 }
 
 /// An entry of an API key's access list, and the use that was made of it.
@@ -225,7 +255,7 @@ mod tests {
     use crate::access::{LastUse, Usage};
     use crate::addr::{ClientIp, Prefix};
     use crate::id::EntryId;
-    use crate::identity::{Ha1, PublicKey, Role};
+    use crate::identity::{Ha1, PublicKey};
     use crate::time::Timestamp;
 
     const ORG: &str = "32b6e34b3d91647abb20e7b8";

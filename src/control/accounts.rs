@@ -241,7 +241,7 @@ fn make_secret(
 ) -> Result<CreatedSecret, CommandError> {
     let most = organization.most_secret_hours.unwrap_or(*Organization::SECRET_HOURS.end());
     if hours > most {
-        return Err(CommandError::SecretTooLong { most });
+        return Err(CommandError::SecretTooLong { hours, most });
     }
     let text = secret::account_secret().map_err(CommandError::Random)?;
     let created = context.clock.now();

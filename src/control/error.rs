@@ -52,8 +52,10 @@ pub enum CommandError {
         until: Timestamp,
     },
     /// The secret would be valid for longer than the organization allows.
-    #[error("a secret may be valid for {most} hours in this organization")]
+    #[error("a secret may be valid for {most} hours in this organization, not for {hours}")]
     SecretTooLong {
+        /// Hours that were asked for.
+        hours: u32,
         /// Hours that the organization allows.
         most: u32,
     },

@@ -64,6 +64,8 @@ pub(super) fn add_parameters(components: &mut Components) {
     let of_path = [
         ("orgId", scalar::id(), "The organization, which has to be the caller's own."),
         ("apiUserId", scalar::id(), "The API key's `id`; its public key is no name for it."),
+        ("clientId", scalar::client_id(), "The service account's `clientId`."),
+        ("secretId", scalar::id(), "The secret's `id`."),
         (
             "ipAddress",
             scalar::of_format(scalar::ADDRESS_OR_RANGE)
@@ -109,6 +111,10 @@ fn of_query(name: QueryParameter) -> (ObjectBuilder, &'static str) {
         QueryParameter::IncludeCount => (
             scalar::boolean().default(Some(default.include_count.into())),
             "Whether the answer tells how many items there are in all.",
+        ),
+        QueryParameter::IncludeSystemManaged => (
+            scalar::boolean().default(Some(false.into())),
+            "Whether accounts that the system manages are shown as well. There are none, so it changes nothing.",
         ),
         QueryParameter::Name => {
             (scalar::text(), "The beginning of the names that are asked for, in whatever case.")

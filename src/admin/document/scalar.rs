@@ -7,8 +7,8 @@ use serde_json::Value;
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema, SchemaFormat};
 
-use crate::admin::input::MOST_DESCRIPTION_CHARACTERS;
-use crate::identity::Role;
+use crate::admin::input::{MOST_DESCRIPTION_CHARACTERS, account};
+use crate::identity::{Organization, Role, Token};
 
 /// The format of one address, as `ipAddress` has it.
 pub(super) const ADDRESS: &str = "ip-address";
@@ -108,6 +108,77 @@ pub(in crate::admin) fn roles_or_null() -> ArrayBuilder {
 /// What a key is for, or `null`, which says nothing.
 pub(in crate::admin) fn description_or_null() -> ObjectBuilder {
     description().schema_type(SchemaType::Array(vec![Type::String, Type::Null]))
+}
+
+/// An address, or `null` where there is no single one.
+pub(in crate::admin) fn address_or_null() -> ObjectBuilder {
+    or_null(address(), Type::String)
+}
+
+/// The name that a service account has in OAuth and in paths.
+pub(in crate::admin) fn client_id() -> ObjectBuilder {
+    text()
+        .pattern(Some("^mdb_sa_id_[0-9a-f]{24}$"))
+        .examples(["mdb_sa_id_65f0c0ffee0123456789abcd"])
+}
+
+/// What people call a service account.
+pub(in crate::admin) fn account_name() -> ObjectBuilder {
+    plain_text(account::MOST_NAME_CHARACTERS).examples(["ci"])
+}
+
+/// What a service account is for.
+pub(in crate::admin) fn account_description() -> ObjectBuilder {
+    plain_text(account::MOST_DESCRIPTION_CHARACTERS).examples(["Builds of the main branch"])
+}
+
+fn plain_text(most: usize) -> ObjectBuilder {
+    text().min_length(Some(1)).max_length(Some(most)).pattern(Some(r"^[\p{L}\p{N}\-_.,' ]*$"))
+}
+
+/// A secret of a service account, once it has been shown.
+pub(in crate::admin) fn masked_secret() -> ObjectBuilder {
+    text()
+        .pattern(Some(r"^mdb_sa_sk_\.\.\.[0-9A-Za-z_-]{4}$"))
+        .description(Some("The last four characters of the secret."))
+        .examples(["mdb_sa_sk_...wxyz"])
+}
+
+/// A secret of a service account, in the answer that makes it.
+pub(in crate::admin) fn secret() -> ObjectBuilder {
+    text()
+        .pattern(Some("^mdb_sa_sk_[0-9A-Za-z_-]{40}$"))
+        .description(Some("The whole secret. It is not shown again."))
+}
+
+/// Hours that a secret is valid.
+pub(in crate::admin) fn hours() -> ObjectBuilder {
+    let hours = Organization::SECRET_HOURS;
+    integer()
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+        .minimum(Some(*hours.start()))
+        .maximum(Some(*hours.end()))
+        .examples([720])
+}
+
+/// The same, or `null` for no limit of one's own.
+pub(in crate::admin) fn hours_or_null() -> ObjectBuilder {
+    or_null(hours(), Type::Integer)
+}
+
+/// An access token: a JSON web token.
+pub(in crate::admin) fn token() -> ObjectBuilder {
+    text().pattern(Some(r"^[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+$"))
+}
+
+/// Seconds that an access token is good for.
+pub(in crate::admin) fn token_seconds() -> ObjectBuilder {
+    integer().minimum(Some(1)).maximum(Some(Token::LIFETIME.as_secs()))
+}
+
+/// A value of `schema_type`, or `null`.
+pub(in crate::admin) fn or_null(value: ObjectBuilder, schema_type: Type) -> ObjectBuilder {
+    value.schema_type(SchemaType::Array(vec![schema_type, Type::Null]))
 }
 
 /// A text.

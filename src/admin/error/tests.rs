@@ -1,7 +1,10 @@
 use serde_json::json;
 
 use super::*;
+use crate::addr::Prefix;
 use crate::admin::version::V2023_01_01;
+use crate::control::{CommandError, ListOwner};
+use crate::id::{CredentialId, SecretId};
 use crate::problem::Parameter;
 use crate::store::StoreError;
 
@@ -123,6 +126,12 @@ fn a_broken_rule_has_the_published_code_and_names_the_field() {
         (Rule::DescriptionLength, "INVALID_API_KEY_DESC", name.clone()),
         (Rule::SomeRole, "MISSING_API_KEY_ROLES", name.clone()),
         (Rule::OrganizationRole, "INVALID_ROLE_FOR_ORG", name.clone()),
+        (Rule::Member("a name"), "MISSING_ATTRIBUTE", name.clone()),
+        (Rule::PlainText { most: 64 }, "VALIDATION_ERROR", name.clone()),
+        (Rule::ARole, "VALIDATION_ERROR", name.clone()),
+        (Rule::Number("a number"), "VALIDATION_ERROR", name.clone()),
+        (Rule::NoHours, "VALIDATION_ERROR", name.clone()),
+        (Rule::Held("false"), "VALIDATION_ERROR", name.clone()),
     ] {
         let rejection = violated(rule);
         answers(&rejection, 400, code, parameters);
@@ -135,10 +144,10 @@ fn a_broken_rule_has_the_published_code_and_names_the_field() {
 #[test]
 fn a_refused_command_has_the_published_status_and_code() {
     let (org_text, key_text) = (org().to_string(), key().to_string());
-    let keys = About::Keys(org());
-    let about = About::Key(org(), key());
-    let host = About::Entry(org(), key(), prefix("10.0.0.1"));
-    let range = About::Entry(org(), key(), prefix("10.0.0.0/8"));
+    let keys = About::Organization(org());
+    let about = About::Credential(org(), ListOwner::Key(key()));
+    let host = About::Entry(org(), ListOwner::Key(key()), prefix("10.0.0.1"));
+    let range = About::Entry(org(), ListOwner::Key(key()), prefix("10.0.0.0/8"));
     let no_entry = "API_KEY_ACCESS_LIST_ENTRY_NOT_FOUND";
     for (about, error, status, code, parameters) in [
         (keys, CommandError::OrganizationNotFound, 404, "ORG_NOT_FOUND", json!([org_text])),
@@ -168,13 +177,65 @@ fn a_refused_command_has_the_published_status_and_code() {
 }
 
 #[test]
+fn a_refused_command_on_a_service_account_names_it_as_oauth_does() {
+    let client = format!("mdb_sa_id_{}", key());
+    let secret: SecretId = "6610c0ffee0123456789abcd".parse().unwrap();
+    let owner = ListOwner::Account(key());
+    let accounts = About::Organization(org());
+    let account = About::Credential(org(), owner);
+    let entry = About::Entry(org(), owner, prefix("10.0.0.0/8"));
+    let a_secret = About::Secret(org(), key(), secret);
+    let secret = secret.to_string();
+    let (none, invalid) = ("RESOURCE_NOT_FOUND", "VALIDATION_ERROR");
+    for (about, error, status, code, parameters) in [
+        (account, CommandError::AccountNotFound, 404, none, json!([client])),
+        (a_secret, CommandError::SecretNotFound, 404, none, json!([secret, client])),
+        (entry, CommandError::EntryNotFound, 404, none, json!(["10.0.0.0/8", client])),
+        (
+            accounts,
+            CommandError::TooManyAccounts { limit: 200 },
+            400,
+            "MAX_SERVICE_ACCOUNTS_PER_ORG_EXCEEDED",
+            json!([200]),
+        ),
+        (
+            account,
+            CommandError::TooManySecrets { limit: 2 },
+            400,
+            "MAX_SECRETS_PER_SERVICE_ACCOUNT_EXCEEDED",
+            json!([2]),
+        ),
+        (
+            account,
+            CommandError::SecretTooLong { hours: 99, most: 24 },
+            400,
+            invalid,
+            json!(["secretExpiresAfterHours"]),
+        ),
+        (account, CommandError::LastOwner, 409, "CANNOT_REMOVE_LAST_OWNER", json!([client])),
+        (
+            accounts,
+            CommandError::LocksOutCaller,
+            409,
+            "ORG_REQUIRES_ACCESS_LIST",
+            json!(["192.0.2.7"]),
+        ),
+    ] {
+        answers(&failed(about, error), status, code, parameters);
+    }
+    let long = failed(account, CommandError::SecretTooLong { hours: 99, most: 24 }).problem(PATH);
+    assert!(long.detail.contains("99") && long.detail.contains("24"), "{}", long.detail);
+    assert_eq!(long.fields[0].field, "secretExpiresAfterHours");
+}
+
+#[test]
 fn what_failed_inside_is_told_to_nobody_outside() {
     let error = StoreError::Io {
         path: "/var/lib/portcullis/portcullis.db".into(),
         action: "write",
         source: std::io::Error::from(std::io::ErrorKind::StorageFull),
     };
-    let rejection = failed(About::Keys(org()), CommandError::Store(error));
+    let rejection = failed(About::Organization(org()), CommandError::Store(error));
     answers(&rejection, 500, "UNEXPECTED_ERROR", json!([]));
     assert!(!rejection.problem(PATH).to_json().to_string().contains("portcullis.db"));
 }

@@ -6,7 +6,7 @@ use super::{Access, Answers, Operation, Place, Row, Shape, Verb};
 use crate::admin::query::Known;
 use crate::admin::rate::RateBucket;
 use crate::admin::version::V2023_01_01;
-use crate::admin::wire;
+use crate::admin::{input, wire};
 use crate::identity::Role;
 
 pub(super) const ROWS: &[Row] = &[
@@ -44,5 +44,40 @@ pub(super) const ROWS: &[Row] = &[
         refusals: &[],
         summary: "Show the caller's organization",
         description: "Any other organization is answered like one that does not exist.",
+    },
+    Row {
+        operation: Operation::ShowSettings,
+        id: "getOrganizationSettings",
+        method: Verb::Get,
+        place: Place::Prefixed,
+        path: "/orgs/{orgId}/settings",
+        access: Access::Role(Role::Member),
+        bucket: Some(RateBucket::OrganizationSettings),
+        versions: &[V2023_01_01],
+        query: Known::Document,
+        body: None,
+        status: StatusCode::OK,
+        answer: Answers::Document(Shape::of::<wire::settings::WireSettings>()),
+        refusals: &[],
+        summary: "Show an organization's settings",
+        description: "What a published setting has no meaning for here is `false` or `null`.",
+    },
+    Row {
+        operation: Operation::UpdateSettings,
+        id: "updateOrganizationSettings",
+        method: Verb::Patch,
+        place: Place::Prefixed,
+        path: "/orgs/{orgId}/settings",
+        access: Access::Role(Role::Owner),
+        bucket: Some(RateBucket::OrganizationSettings),
+        versions: &[V2023_01_01],
+        query: Known::Document,
+        body: Some(Shape::of::<input::settings::schema::SettingsUpdate>()),
+        status: StatusCode::OK,
+        answer: Answers::Document(Shape::of::<wire::settings::WireSettings>()),
+        refusals: &[StatusCode::CONFLICT],
+        summary: "Change an organization's settings",
+        description: "Settings that have no meaning here are taken when they say what holds, and refused otherwise. Lists are not \
+            required at the word of a caller whose own list is empty.",
     },
 ];
