@@ -160,6 +160,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
     let routes = root.named("routes", |name, section| routes.route(name, section));
     let digest = root.section("digest", sections::digest);
     let bearer = root.section("bearer", sections::bearer);
+    let control = root.section("oauth", |section| sections::oauth(section, control));
     let workers = root.section("workers", sections::workers);
     let log = root.section("log", |section| sections::log(section, directory));
     limits?;

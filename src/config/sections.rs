@@ -212,9 +212,15 @@ pub(super) fn limits(section: &mut Section<'_>) -> Result<Limits, Reported> {
         section.or("entries_per_list", default.entries_per_list, integer(1..=1_000_000));
     let keys_per_organization =
         section.or("keys_per_organization", default.keys_per_organization, integer(1..=1_000_000));
+    let accounts_per_organization = section.or(
+        "service_accounts_per_organization",
+        default.accounts_per_organization,
+        integer(1..=1_000_000),
+    );
     let control = control::Settings {
         entries_per_list: entries_per_list?,
         keys_per_organization: keys_per_organization?,
+        accounts_per_organization: accounts_per_organization?,
         ..default
     };
     Ok((connections?, control, failures?))
@@ -305,6 +311,17 @@ pub(super) fn digest(section: &mut Section<'_>) -> Result<digest::Settings, Repo
     })
 }
 
+/// `[oauth]`: how long a key signs access tokens, beside what else is stored.
+pub(super) fn oauth(
+    section: &mut Section<'_>,
+    control: Result<control::Settings, Reported>,
+) -> Result<control::Settings, Reported> {
+    let default = control::Settings::default().signing_key_lifetime;
+    let lifetimes = Duration::from_secs(3600)..=TEN_YEARS;
+    let signing_key_lifetime = section.or("signing_key_lifetime", default, duration(lifetimes));
+    Ok(control::Settings { signing_key_lifetime: signing_key_lifetime?, ..control? })
+}
+
 /// `[bearer]`
 pub(super) fn bearer(section: &mut Section<'_>) -> Result<bearer::Settings, Reported> {
     let default = bearer::Settings::default();
@@ -371,6 +388,8 @@ const LOOPBACK: &str = "a loopback address, as in `127.0.0.1:8081`, or `insecure
 const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+
+const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 

@@ -69,6 +69,14 @@ mod a_value {
                 "8:28: key `limits.auth_failures_per_minute`: found `0`, expected a whole number from 1 to 1000",
             ),
             (
+                "[oauth]\nsigning_key_lifetime = \"30m\"",
+                "8:24: key `oauth.signing_key_lifetime`: found `\"30m\"`, expected a duration from \"1h\" to \"87600h\", its unit one of `ms`, `s`, `m`, `h`",
+            ),
+            (
+                "[limits]\nservice_accounts_per_organization = 0",
+                "8:37: key `limits.service_accounts_per_organization`: found `0`, expected a whole number from 1 to 1000000",
+            ),
+            (
                 "[rate_limits]\ntoken = 10",
                 "8:9: key `rate_limits.token`: found `10`, expected `off`, or a table, as in `{ capacity = 500, per_minute = 250 }`",
             ),
@@ -175,7 +183,7 @@ mod a_key {
             ),
             (
                 "[usag]\nflush_interval = \"5s\"",
-                "7:2: key `usag`: unknown, expected one of `admin`, `bearer`, `digest`, `limits`, `listeners`, `lists`, `log`, `metrics`, `rate_limits`, `routes`, `store`, `upstreams`, `usage`, `workers`; did you mean `usage`?",
+                "7:2: key `usag`: unknown, expected one of `admin`, `bearer`, `digest`, `limits`, `listeners`, `lists`, `log`, `metrics`, `oauth`, `rate_limits`, `routes`, `store`, `upstreams`, `usage`, `workers`; did you mean `usage`?",
             ),
             (
                 "[lists.b]\nentries = [{ prefix = \"10.0.0.0/8\", comment = \"x\" }]",
