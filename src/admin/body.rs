@@ -81,8 +81,12 @@ fn is_json(media_type: &str) -> bool {
         || (essence.starts_with("application/vnd.atlas.") && essence.ends_with("+json"))
 }
 
-/// Copies the body into one buffer: kept as they come, a million frames of one byte would take many times its size.
-async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, BodyError> {
+/// The bytes of a body, of at most `limit`. Copied into one buffer: kept as they come, a million frames of one byte would take
+/// many times its size.
+///
+/// # Errors
+/// The body is too large or breaks off.
+pub(super) async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, BodyError> {
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
         return Err(BodyError::TooLarge { limit });
     }

@@ -35,6 +35,7 @@ pub mod document;
 mod error;
 mod input;
 mod links;
+mod oauth;
 pub mod operations;
 mod organization;
 mod page;
@@ -66,6 +67,7 @@ use caller::Caller;
 use document::{Document, Facts};
 use error::{About, Failure, Rejection};
 use links::Links;
+use oauth::Endpoint;
 use query::{Form, Query};
 use rate::RateLimits;
 use respond::{Answer, Success};
@@ -156,19 +158,26 @@ impl AdminApi {
     async fn handle(&self, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let request_id = self.state.request_ids.next(self.state.clock.now()).to_string();
-        let outcome = AssertUnwindSafe(self.answer(&head, body)).catch_unwind().await;
-        let mut response = match outcome.unwrap_or(Err(Rejection::Panicked)) {
+        let mut response = match Endpoint::at(head.uri.path()) {
+            Some(endpoint) => oauth::handle(endpoint, &self.state, &head, body, &request_id).await,
+            None => self.handle_call(&head, body, &request_id).await,
+        };
+        respond::add_common_headers(response.headers_mut(), &request_id);
+        response
+    }
+
+    async fn handle_call(&self, head: &Parts, body: Body, request_id: &str) -> Response {
+        let outcome = AssertUnwindSafe(self.answer(head, body)).catch_unwind().await;
+        match outcome.unwrap_or(Err(Rejection::Panicked)) {
             Ok(success) => success.into_response(),
             Err(rejection) => {
                 let problem = rejection.problem(head.uri.path());
-                rejection.log(&request_id, &head.method, &problem);
+                rejection.log(request_id, &head.method, &problem);
                 let mut response = respond::refusal(&problem, Form::of_refusal(head.uri.query()));
                 rejection.add_headers(response.headers_mut());
                 response
             }
-        };
-        respond::add_common_headers(response.headers_mut(), &request_id);
-        response
+        }
     }
 
     /// The checks, in their order.

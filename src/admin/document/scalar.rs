@@ -173,7 +173,7 @@ pub(in crate::admin) fn token() -> ObjectBuilder {
 
 /// Seconds that an access token is good for.
 pub(in crate::admin) fn token_seconds() -> ObjectBuilder {
-    integer().minimum(Some(1)).maximum(Some(Token::LIFETIME.as_secs()))
+    integer().minimum(Some(0)).maximum(Some(Token::LIFETIME.as_secs()))
 }
 
 /// A value of `schema_type`, or `null`.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder};
+use utoipa::openapi::schema::ArrayBuilder;
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -213,25 +213,6 @@ pub(in crate::admin) struct WireAccountEntry {
     /// Requests that this entry let through.
     #[schema(schema_with = scalar::count)]
     request_count: i32,
-}
-
-/// An access token, in the answer of the token endpoint: RFC 6749, section 5.1.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AccessToken)]
-pub(in crate::admin) struct WireToken<'a> {
-    /// The token, which nobody but its issuer reads.
-    #[schema(schema_with = scalar::token)]
-    pub(in crate::admin) access_token: &'a str,
-    /// Seconds that it is good for.
-    #[schema(schema_with = scalar::token_seconds)]
-    pub(in crate::admin) expires_in: u64,
-    /// How it is presented.
-    #[schema(schema_with = token_type)]
-    pub(in crate::admin) token_type: &'static str,
-}
-
-fn token_type() -> ObjectBuilder {
-    scalar::text().enum_values(Some(["Bearer"]))
 }
 
 #[cfg(test)]

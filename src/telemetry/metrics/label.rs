@@ -214,7 +214,7 @@ label_values! {
 }
 
 /// Values of the label `scheme`, without `other`.
-pub const AUTH_SCHEMES: &[&str] = &["digest", "bearer"];
+pub const AUTH_SCHEMES: &[&str] = &["digest", "bearer", "client_secret"];
 
 /// Values of the label `outcome`, without `other`.
 ///
@@ -240,6 +240,7 @@ pub const AUTH_OUTCOMES: &[&str] = &[
     "expired_token",
     "revoked_token",
     "secret_gone",
+    "wrong_secret",
 ];
 
 /// What stands for everything that has no value of its own.

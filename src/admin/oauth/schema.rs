@@ -1,0 +1,54 @@
+//! The JSON shapes of the endpoints: those that are written, and for the document alone, those of the forms that are read.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::ObjectBuilder;
+
+use crate::admin::document::scalar;
+
+/// An access token: RFC 6749, section 5.1.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccessToken)]
+pub(in crate::admin) struct WireToken<'a> {
+    /// The token.
+    #[schema(schema_with = scalar::token)]
+    pub(super) access_token: &'a str,
+    /// Seconds that it is good for.
+    #[schema(schema_with = scalar::token_seconds)]
+    pub(super) expires_in: u64,
+    /// How it is presented.
+    #[schema(schema_with = token_type)]
+    pub(super) token_type: &'static str,
+}
+
+impl WireToken<'_> {
+    /// The one type of token.
+    pub(super) const BEARER: &'static str = "Bearer";
+}
+
+/// Why there is no token: RFC 6749, section 5.2.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OAuthError)]
+pub(in crate::admin) struct WireError<'a> {
+    /// For programs.
+    #[schema(schema_with = error)]
+    pub(super) error: &'static str,
+    /// For people.
+    #[schema(schema_with = scalar::text)]
+    pub(super) error_description: &'a str,
+}
+
+fn token_type() -> ObjectBuilder {
+    scalar::text().enum_values(Some([WireToken::BEARER]))
+}
+
+fn error() -> ObjectBuilder {
+    scalar::text().enum_values(Some([
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "rate_limited",
+        "server_error",
+        "unsupported_grant_type",
+    ]))
+}
