@@ -88,10 +88,10 @@ async fn an_organization_says_for_how_long_a_secret_may_be_valid() {
     let most = |hours| OrganizationUpdate { most_secret_hours: Some(hours), ..Default::default() };
     house.control.update_organization(house.org, most(Some(24))).await.unwrap();
     let refused = house.control.create_secret(house.org, id, 25).await.unwrap_err();
-    assert!(matches!(refused, CommandError::SecretTooLong { most: 24 }), "{refused}");
+    assert!(matches!(refused, CommandError::SecretTooLong { most: 24, .. }), "{refused}");
     let new = new_account(roles([Role::Member]), Some(25));
     let refused = house.control.create_account(house.org, new, vec![]).await.unwrap_err();
-    assert!(matches!(refused, CommandError::SecretTooLong { most: 24 }), "{refused}");
+    assert!(matches!(refused, CommandError::SecretTooLong { most: 24, .. }), "{refused}");
     house.control.create_secret(house.org, id, 24).await.unwrap();
     house.control.update_organization(house.org, most(None)).await.unwrap();
     house.control.create_secret(house.org, id, 8_760).await.unwrap();
