@@ -35,7 +35,6 @@ use secrecy::ExposeSecret as _;
 
 use super::rate::{Allowance, RateBucket};
 use super::{AdminState, caller};
-use crate::identity::TokenRef;
 use crate::identity::bearer::token::{self, Claims};
 use crate::net::authority::authority;
 use client::Client;
@@ -117,11 +116,7 @@ async fn grant(state: &AdminState, client: &Client, form: &Form) -> Result<Respo
     let granted = state.control.issue_token(account.id, client.secret).await;
     let granted = granted.map_err(|source| Refusal::Command { source, now: state.clock.now() })?;
     let given = granted.token;
-    let claims = Claims {
-        account: granted.account,
-        token: TokenRef { id: given.id, secret: given.secret, expires: given.expires },
-        issued: granted.issued,
-    };
+    let claims = Claims { account: granted.account, token: given.into(), issued: granted.issued };
     let text = token::encode(&claims, &granted.key)?;
     let body = WireToken {
         access_token: text.expose_secret(),

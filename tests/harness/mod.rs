@@ -22,6 +22,7 @@ macro_rules! table {
     };
 }
 
+pub(crate) mod account;
 pub(crate) mod api;
 pub(crate) mod client;
 pub(crate) mod deployment;
@@ -33,6 +34,7 @@ pub(crate) mod program;
 pub(crate) mod session;
 pub(crate) mod upstream;
 
+pub(crate) use account::Account;
 pub(crate) use client::Client;
 pub(crate) use deployment::Deployment;
 pub(crate) use flag::Flag;

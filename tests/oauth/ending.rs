@@ -1,0 +1,106 @@
+//! When a token ends without being taken back, and the keys that sign tokens.
+
+use super::*;
+
+fn delete(gateway: &Gateway, path: &str) {
+    let target = format!("/api/atlas/v1.0/orgs/{}/serviceAccounts/{path}", gateway.org);
+    let answer = gateway.api_with(&gateway.owner, "DELETE", &target, &[], "");
+    assert_eq!(answer.status, 204, "{}", answer.text());
+}
+
+#[test]
+fn a_token_ends_with_the_secret_that_it_was_given_for_and_not_with_the_other() {
+    let mut gateway = gateway();
+    let account = Account::new(&gateway, Role::Member, HERE);
+    let target = format!(
+        "/api/atlas/v1.0/orgs/{}/serviceAccounts/{}/secrets",
+        gateway.org, account.client_id
+    );
+    let hours = r#"{"secretExpiresAfterHours":8}"#;
+    let made = gateway.api_with(&gateway.owner, "POST", &target, &[], hours).json();
+    let second = Account { secret: made["secret"].as_str().unwrap().to_owned(), ..account.clone() };
+    let (old, new) = (account.token(&gateway), second.token(&gateway));
+    assert_eq!(on_both_planes(&gateway, &old), (200, 200));
+    delete(&gateway, &format!("{}/secrets/{}", account.client_id, account.secret_id));
+    refused(&account.ask(&gateway), 401, "invalid_client", "the secret is gone");
+    assert_eq!(on_both_planes(&gateway, &old), (401, 401));
+    assert_eq!(on_both_planes(&gateway, &new), (200, 200));
+    gateway.restart();
+    assert_eq!(on_both_planes(&gateway, &old), (401, 401), "after a restart as well");
+    assert_eq!(on_both_planes(&gateway, &new), (200, 200));
+}
+
+#[test]
+fn tokens_end_with_their_account() {
+    let mut gateway = gateway();
+    let account = Account::new(&gateway, Role::Member, HERE);
+    let token = account.token(&gateway);
+    assert_eq!(on_both_planes(&gateway, &token), (200, 200));
+    delete(&gateway, &account.client_id);
+    assert_eq!(on_both_planes(&gateway, &token), (401, 401));
+    refused(&account.ask(&gateway), 401, "invalid_client", "the account is gone");
+    gateway.restart();
+    assert_eq!(on_both_planes(&gateway, &token), (401, 401), "after a restart as well");
+}
+
+#[test]
+fn a_token_lives_for_an_hour_and_never_longer_than_its_secret() {
+    let upstream = Upstream::echo();
+    let gateway = at_noon(&upstream, "");
+    let account = Account::for_hours(&gateway, 8, Role::Member, HERE);
+    let token = account.token(&gateway);
+    minutes_after_noon(&gateway, 59);
+    assert_eq!(on_both_planes(&gateway, &token), (200, 200));
+    minutes_after_noon(&gateway, 60);
+    assert_eq!(on_both_planes(&gateway, &token), (401, 401));
+
+    minutes_after_noon(&gateway, 7 * 60 + 45);
+    let answer = account.ask(&gateway).json();
+    assert_eq!(answer["expires_in"], 15 * 60);
+    let token = answer["access_token"].as_str().unwrap();
+    minutes_after_noon(&gateway, 7 * 60 + 59);
+    assert_eq!(on_both_planes(&gateway, token), (200, 200));
+    minutes_after_noon(&gateway, 8 * 60);
+    assert_eq!(on_both_planes(&gateway, token), (401, 401));
+    refused(&account.ask(&gateway), 401, "invalid_client", "the secret has expired");
+}
+
+#[test]
+fn a_signing_key_gives_way_to_the_next_and_verifies_until_its_last_token_has_expired() {
+    let upstream = Upstream::echo();
+    let mut gateway = at_noon(&upstream, "[oauth]\nsigning_key_lifetime = \"1h\"");
+    let account = Account::new(&gateway, Role::Member, HERE);
+    let key_of = |token: &str| part(token, 0)["kid"].clone();
+    let first = account.token(&gateway);
+    minutes_after_noon(&gateway, 59);
+    let last_of_the_old = account.token(&gateway);
+    assert_eq!(key_of(&last_of_the_old), key_of(&first), "within the key's lifetime");
+    gateway.restart();
+    minutes_after_noon(&gateway, 60);
+    let new = account.token(&gateway);
+    assert_ne!(key_of(&new), key_of(&first), "the key has served its time");
+    assert_eq!(on_both_planes(&gateway, &last_of_the_old), (200, 200));
+    gateway.restart();
+    minutes_after_noon(&gateway, 118);
+    assert_eq!(on_both_planes(&gateway, &last_of_the_old), (200, 200), "after a restart as well");
+    assert_eq!(on_both_planes(&gateway, &new), (200, 200));
+    minutes_after_noon(&gateway, 119);
+    assert_eq!(on_both_planes(&gateway, &last_of_the_old), (401, 401));
+}
+
+#[test]
+fn a_change_of_roles_holds_for_tokens_that_are_out() {
+    let gateway = gateway();
+    let account = Account::new(&gateway, Role::Owner, HERE);
+    let token = account.token(&gateway);
+    let keys = format!("/api/atlas/v1.0/orgs/{}/apiKeys", gateway.org);
+    let body = br#"{"desc":"made by a robot","roles":["ORG_MEMBER"]}"#;
+    let make =
+        || Client::connect(gateway.admin()).request("POST", &keys, &[&bearer(&token)], body).status;
+    assert_eq!(make(), 200);
+    let target =
+        format!("/api/atlas/v1.0/orgs/{}/serviceAccounts/{}", gateway.org, account.client_id);
+    let roles = r#"{"roles":["ORG_MEMBER"]}"#;
+    assert_eq!(gateway.api_with(&gateway.owner, "PATCH", &target, &[], roles).status, 200);
+    assert_eq!(make(), 403);
+}
