@@ -228,9 +228,21 @@ fn config_text(upstream: SocketAddr, options: &Options) -> String {
          [upstreams.main]\nendpoint = \"{upstream}\"\n{}\n\
          [routes.main]\nupstream = \"main\"\n{route}\n\
          [log]\naccess = \"access.log\"\n\
-         {}\n",
-        options.listener, options.admin, options.upstream, options.more
+         {}\n{}",
+        options.listener,
+        options.admin,
+        options.upstream,
+        options.more,
+        small_tables(&options.more)
     )
+}
+
+/// Tables that a test does not fill are small: in a debug build, those of the default sizes take longer to make and to
+/// clear away than most tests take.
+fn small_tables(more: &str) -> String {
+    let tables = [("[bearer]", "tokens_cached = 64"), ("[digest]", "nonces_remembered = 4096")];
+    let unset = tables.iter().filter(|(section, _)| !more.contains(section));
+    unset.map(|(section, line)| format!("{section}\n{line}\n")).collect()
 }
 
 fn initialise(config: &Config, clock: &Clock) -> (OrgId, CreatedKey) {
