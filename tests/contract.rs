@@ -8,6 +8,7 @@
 //! What is promised beyond the contract is in `admin_api` and in the modules of each behaviour.
 
 mod s01a_endpoints;
+mod s01b_other_requests;
 mod s01c_aliases;
 mod s02_media_types;
 mod s03a_field_names;
@@ -19,8 +20,11 @@ mod s05c_path_segment;
 mod s06_errors;
 mod s07_the_rule_of_lists;
 mod s08_http_digest;
+mod s09a_tokens;
+mod s09b_accounts_and_secrets;
 mod s10_api_keys;
-mod s11_headers;
+mod s11a_headers;
+mod s11b_buckets;
 mod s12_open_choices;
 
 mod holes;
@@ -32,6 +36,7 @@ use std::collections::BTreeSet;
 use portcullis::identity::Role;
 use serde_json::{Value, json};
 
+use crate::harness::account::{Account, bearer, post_form};
 use crate::harness::api::*;
 use crate::harness::client::{Answer, Credential, authorization};
 use crate::harness::{Client, Gateway, Options};
@@ -39,11 +44,22 @@ use crate::harness::{Client, Gateway, Options};
 /// What a 2023-01-01 answer calls itself under the versioned prefix.
 const V2023_TYPE: &str = "application/vnd.atlas.2023-01-01+json;charset=utf-8";
 
+/// What an answer about service accounts calls itself there.
+const V2024_TYPE: &str = "application/vnd.atlas.2024-08-05+json;charset=utf-8";
+
 /// An organization's keys.
 const KEYS: &str = "/api/atlas/v2/orgs/{org}/apiKeys";
 
 /// The list of the owner's key.
 const OWN_LIST: &str = "/api/atlas/v2/orgs/{org}/apiKeys/{key}/accessList";
+
+/// An organization's service accounts.
+const ACCOUNTS: &str = "/api/atlas/v2/orgs/{org}/serviceAccounts";
+
+/// The list of a service account.
+fn list_of_account(account: &Account) -> String {
+    format!("{ACCOUNTS}/{}/accessList", account.client_id)
+}
 
 /// A gateway, and the list of a key that has these entries and makes no calls.
 fn with_list(entries: &[&str]) -> (Gateway, String) {

@@ -102,3 +102,27 @@ fn r34_the_old_names_of_access_list_are_known_under_the_two_v1_0_prefixes_only()
         }
     }
 }
+
+//= 1: Service accounts have only ever been published under v2
+#[test]
+fn r36_service_accounts_are_answered_under_v1_0_too() {
+    let gateway = gateway();
+    for prefix in &PREFIXES[1..] {
+        let accounts = format!("{prefix}/orgs/{{org}}/serviceAccounts");
+        let ask = |method, path: &str, body: &str| {
+            let answer = call(&gateway, method, path).headers(&[]).body(body).send();
+            assert_eq!(answer.header("content-type"), Some("application/json"), "{method} {path}");
+            answer
+        };
+        let body = r#"{"name":"robot","description":"new","roles":["ORG_MEMBER"],"secretExpiresAfterHours":8}"#;
+        let made = succeeded(&ask("POST", &accounts, body), 201, prefix);
+        let account = format!("{accounts}/{}", made["clientId"].as_str().unwrap());
+        assert_eq!(accepted(&ask("GET", &account, ""), prefix)["name"], "robot");
+        for name in ["accessList", "whitelist", "accesslist"] {
+            let page =
+                ask("POST", &format!("{account}/{name}"), r#"[{"ipAddress":"203.0.113.10"}]"#);
+            assert_eq!(ranges(&accepted(&page, name)), ["203.0.113.10/32"], "{prefix} {name}");
+        }
+        gone(&ask("DELETE", &account, ""), "application/json", prefix);
+    }
+}

@@ -107,6 +107,45 @@ table! { is_406;
     r07_a_type_with_q_0_is_not_acceptable(&["Accept: application/vnd.atlas.2023-01-01+json;q=0"]);
 }
 
+/// Service accounts, asked for with this header line, are given in their own version.
+fn gets_2024_08_05(accept: &str) {
+    let gateway = gateway();
+    let account = Account::new(&gateway, Role::Member, &["203.0.113.10"]);
+    for target in
+        [ACCOUNTS, &format!("{ACCOUNTS}/{}", account.client_id), &list_of_account(&account)]
+    {
+        let answer = call(&gateway, "GET", target).headers(&[accept]).send();
+        accepted(&answer, target);
+        let types: Vec<_> = answer.all("content-type").collect();
+        assert_eq!(types, [V2024_TYPE], "{target} with {accept}");
+    }
+}
+
+table! { gets_2024_08_05;
+    //= 2: application/vnd.atlas.2023-01-01+json
+    r01_accept_of_2024_08_05_gets_that_version_of_service_accounts("Accept: application/vnd.atlas.2024-08-05+json");
+    //= 2: a later date
+    r02_a_later_date_gets_2024_08_05_of_service_accounts("Accept: application/vnd.atlas.2025-03-12+json");
+    //= 2: several types
+    r07_of_several_types_the_one_that_service_accounts_have(
+        "Accept: application/vnd.atlas.2023-01-01+json, application/vnd.atlas.2024-08-05+json;q=0.1"
+    );
+    //= 2: A future date
+    r09_a_future_date_resolves_for_service_accounts_too("Accept: application/vnd.atlas.9999-12-31+json");
+}
+
+//= 2: a date earlier
+#[test]
+fn r03_2023_01_01_is_earlier_than_the_first_version_of_service_accounts() {
+    let gateway = gateway();
+    for date in ["2023-01-01", "2024-08-04"] {
+        let accept = format!("Accept: application/vnd.atlas.{date}+json");
+        let answer = call(&gateway, "GET", ACCOUNTS).headers(&[&accept]).send();
+        let problem = refused(&answer, 406, "INVALID_VERSION_DATE", date);
+        tells(&problem, &[VERSION_2024], "the version that there is");
+    }
+}
+
 //= 2: a version past its sunset
 #[test]
 fn r06_a_version_past_its_sunset_would_be_410_and_there_is_none_yet() {
@@ -131,6 +170,10 @@ fn r08_no_endpoint_has_a_2025_03_12_version() {
         assert!(matches!(answer.status, 200 | 204), "{method} {path}: {}", answer.text());
         assert_eq!(answer.header("content-type"), Some(V2023_TYPE), "{method} {path}");
     }
+    let answer = call(&gateway, "GET", ACCOUNTS)
+        .headers(&["Accept: application/vnd.atlas.2025-03-12+json"])
+        .send();
+    assert_eq!(answer.header("content-type"), Some(V2024_TYPE));
 }
 
 //= 2: Response Content-Type

@@ -35,6 +35,27 @@ fn of_a_key() -> Shown {
     Shown { href: format!("http://{}{list}", gateway.admin()), unused, used }
 }
 
+/// The same entries of a service account's list, whose first one is used by a call with a token.
+fn of_an_account() -> Shown {
+    let clock = clock_at(START);
+    let gateway = gateway_with(Options { clock: Some(clock.clone()), ..Options::default() });
+    let account = Account::new(&gateway, Role::Member, &[]);
+    let list = filled(&gateway, &list_of_account(&account));
+    let entries = json!([
+        { "ipAddress": "127.0.0.9" },
+        { "ipAddress": "2001:db8::1" },
+        { "cidrBlock": "198.51.100.0/24" },
+    ]);
+    let page = call(&gateway, "POST", &list).body(entries.to_string()).send();
+    let unused = accepted(&page, "add")["results"].clone();
+    let token = account.token(&gateway);
+    clock.set(Timestamp::from_millis(START + 90_000));
+    let orgs = call(&gateway, "GET", &format!("{V2}/orgs")).from("127.0.0.9");
+    accepted(&orgs.send_bearing(&token), "a use");
+    let used = call(&gateway, "GET", &list).send().json()["results"].clone();
+    Shown { href: format!("http://{}{list}", gateway.admin()), unused, used }
+}
+
 /// One member of each entry, `null` where it is left out.
 fn members(entries: &Value, name: &str) -> Value {
     let entries = entries.as_array().unwrap();
@@ -102,6 +123,72 @@ fn r07_links_are_one_self() {
     assert_eq!(members(&unused, "links"), expected);
 }
 
+//= 3: range
+//= 3: address
+#[test]
+fn r01_range_and_address_of_a_service_accounts_entry_have_the_same_names() {
+    let shown = of_an_account();
+    let ranges = json!(["127.0.0.9/32", "2001:db8::1/128", "198.51.100.0/24"]);
+    assert_eq!(members(&shown.unused, "cidrBlock"), ranges);
+    assert_eq!(members(&shown.used, "cidrBlock"), ranges);
+    assert_eq!(members(&shown.unused, "ipAddress"), json!(["127.0.0.9", "2001:db8::1", null]));
+}
+
+//= 3: requests seen
+#[test]
+fn r03_requests_seen_is_request_count_for_a_service_account() {
+    let shown = of_an_account();
+    assert_eq!(members(&shown.unused, "requestCount"), json!([0, 0, 0]));
+    assert_eq!(members(&shown.used, "requestCount"), json!([1, 0, 0]));
+    assert_eq!(members(&shown.used, "count"), json!([null, null, null]));
+}
+
+//= 3: added at
+#[test]
+fn r04_added_at_is_created_at_for_a_service_account() {
+    let shown = of_an_account();
+    let at = "2026-07-25T17:20:00Z";
+    assert_eq!(members(&shown.used, "createdAt"), json!([at, at, at]));
+    assert_eq!(members(&shown.used, "created"), json!([null, null, null]));
+}
+
+//= 3: last request at
+#[test]
+fn r05_last_request_at_is_last_used_at_for_a_service_account() {
+    let shown = of_an_account();
+    assert!(shown.unused[0].get("lastUsedAt").is_none());
+    assert_eq!(members(&shown.used, "lastUsedAt"), json!(["2026-07-25T17:21:30Z", null, null]));
+    assert_eq!(members(&shown.used, "lastUsed"), json!([null, null, null]));
+}
+
+//= 3: its address
+#[test]
+fn r06_its_address_is_last_used_address_for_a_service_account_too() {
+    let shown = of_an_account();
+    assert!(shown.unused[0].get("lastUsedAddress").is_none());
+    assert_eq!(members(&shown.used, "lastUsedAddress"), json!(["127.0.0.9", null, null]));
+}
+
+//= 3: links | links
+#[test]
+fn r07_a_service_accounts_entry_has_no_links() {
+    let shown = of_an_account();
+    assert_eq!(members(&shown.used, "links"), json!([null, null, null]));
+}
+
+//= 3: The two sets of names do
+#[test]
+fn r08_the_names_of_a_service_accounts_entry_are_the_same_under_every_prefix() {
+    let gateway = gateway();
+    let account = Account::new(&gateway, Role::Member, &["203.0.113.10"]);
+    for prefix in PREFIXES {
+        let list = list_of_account(&account).replace(V2, prefix);
+        let page = accepted(&call(&gateway, "GET", &list).send(), prefix);
+        let names: Vec<_> = page["results"][0].as_object().unwrap().keys().collect();
+        assert_eq!(names, ["cidrBlock", "createdAt", "ipAddress", "requestCount"], "{prefix}");
+    }
+}
+
 //= 3: The two sets of names do
 #[test]
 fn r08_the_names_of_a_keys_entry_are_the_same_under_every_prefix() {
@@ -121,8 +208,13 @@ fn r08_the_names_of_a_keys_entry_are_the_same_under_every_prefix() {
 //= 3: Times: UTC
 #[test]
 fn r09_times_are_utc_to_the_second_without_a_fraction() {
-    let shown = of_a_key();
-    for time in [&shown.used[0]["created"], &shown.used[0]["lastUsed"]] {
+    let (key, account) = (of_a_key().used, of_an_account().used);
+    for time in [
+        &key[0]["created"],
+        &key[0]["lastUsed"],
+        &account[0]["createdAt"],
+        &account[0]["lastUsedAt"],
+    ] {
         let time = time.as_str().unwrap();
         assert_eq!(time.len(), "YYYY-MM-DDThh:mm:ssZ".len(), "{time}");
         assert!(time.ends_with('Z') && !time.contains('.'), "{time}");

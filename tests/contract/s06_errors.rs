@@ -6,7 +6,9 @@ use super::*;
 /// The owner posts a body to a list, or to another path, and gets a code with parameters.
 fn body_is_400(code: &str, target: &str, body: &str, parameters: Value) {
     let gateway = gateway();
-    let answer = call(&gateway, "POST", target).body(body).send();
+    // A date that serves both families.
+    let accept = ["Accept: application/vnd.atlas.2025-03-12+json"];
+    let answer = call(&gateway, "POST", target).headers(&accept).body(body).send();
     let problem = refused(&answer, 400, code, body);
     assert_eq!(problem["parameters"], parameters, "{body}");
     assert_eq!(stored(&gateway, OWN_LIST), ["127.0.0.1/32"]);
@@ -58,6 +60,11 @@ table! { body_is_400;
     //= 6: 400 MISSING_ATTRIBUTE, MISSING_ONE_OF_ATTRIBUTES
     r03_missing_one_of_attributes_neither_address_member(
         "MISSING_ONE_OF_ATTRIBUTES", OWN_LIST, "[{}]", json!(["ipAddress", "cidrBlock"])
+    );
+    //= 6: 400 MISSING_ATTRIBUTE, MISSING_ONE_OF_ATTRIBUTES
+    r03_missing_attribute_required_member_absent(
+        "MISSING_ATTRIBUTE", ACCOUNTS, r#"{"name":"robot","roles":["ORG_MEMBER"],"secretExpiresAfterHours":8}"#,
+        json!(["description"])
     );
     //= 6: 400 BAD_WHITELIST_ADD_REQUEST
     r04_bad_access_list_add_request_both_address_members_set(
@@ -137,16 +144,16 @@ fn path_is_400(path: &str, name: &str) {
     let path = path.replace("{public}", &gateway.owner.public_key);
     let changed = r#"{"desc":"changed"}"#;
     for (method, body) in [("GET", ""), ("PATCH", changed), ("POST", "[]"), ("DELETE", "")] {
-        let answer = call(&gateway, method, &format!("{V2}{path}")).body(body).send();
+        let accept = ["Accept: application/vnd.atlas.2025-03-12+json"];
+        let call = call(&gateway, method, &format!("{V2}{path}")).headers(&accept);
+        let answer = call.body(body).send();
         if answer.status == 405 {
             continue;
         }
         let problem = refused(&answer, 400, "PATH_PARAM_PARSE_ERROR", &path);
-        assert_eq!(
-            problem["parameters"],
-            json!([filled(&gateway, &format!("{V2}{path}"))]),
-            "the path"
-        );
+        assert_eq!(problem["parameters"].as_array().unwrap().len(), 1, "the path");
+        let shown = problem["parameters"][0].as_str().unwrap().trim_end_matches('…');
+        assert!(filled(&gateway, &format!("{V2}{path}")).starts_with(shown), "{shown}");
         tells(&problem, &[name, "expected"], &path);
     }
     assert_eq!(stored(&gateway, OWN_LIST), ["127.0.0.1/32"]);
@@ -167,6 +174,12 @@ table! { path_is_400;
     r11_path_param_parse_error_a_name_where_an_organizations_id_belongs("/orgs/tests/apiKeys/{key}", "orgId");
     //= 6: 400 PATH_PARAM_PARSE_ERROR
     r11_path_param_parse_error_an_id_too_short("/orgs/00000000000000000000000/apiKeys", "orgId");
+    //= 6: 400 PATH_PARAM_PARSE_ERROR
+    r11_path_param_parse_error_an_id_without_its_prefix("/orgs/{org}/serviceAccounts/000000000000000000000000", "clientId");
+    //= 6: 400 PATH_PARAM_PARSE_ERROR
+    r11_path_param_parse_error_a_secrets_id(
+        "/orgs/{org}/serviceAccounts/mdb_sa_id_000000000000000000000000/secrets/x", "secretId"
+    );
 }
 
 //= 6: 400 INVALID_PATH_PARAMETER, INVALID_QUERY_PARAMETER
@@ -368,6 +381,50 @@ fn r24_api_key_access_list_entry_not_found_names_address_and_key() {
     }
 }
 
+//= 6: 404 SERVICE_ACCOUNT_NOT_FOUND
+#[test]
+fn r25_resource_not_found_service_accounts_secrets_and_their_entries() {
+    let gateway = gateway();
+    let account = Account::new(&gateway, Role::Member, &["203.0.113.10"]);
+    let known = format!("{ACCOUNTS}/{}", account.client_id);
+    let unknown = format!("mdb_sa_id_{NOTHING}");
+    let absent = format!("{ACCOUNTS}/{unknown}");
+    let entry = r#"[{"ipAddress":"203.0.113.11"}]"#;
+    for (method, target, body, named) in [
+        ("GET", absent.clone(), "", &*unknown),
+        ("PATCH", absent.clone(), r#"{"name":"changed"}"#, &unknown),
+        ("DELETE", absent.clone(), "", &unknown),
+        ("POST", format!("{absent}/secrets"), r#"{"secretExpiresAfterHours":8}"#, &unknown),
+        ("DELETE", format!("{absent}/secrets/{NOTHING}"), "", &unknown),
+        ("GET", format!("{absent}/accessList"), "", &unknown),
+        ("POST", format!("{absent}/accessList"), entry, &unknown),
+        ("DELETE", format!("{absent}/accessList/203.0.113.10"), "", &unknown),
+        ("DELETE", format!("{known}/secrets/{NOTHING}"), "", NOTHING),
+        ("DELETE", format!("{known}/accessList/203.0.113.11"), "", "203.0.113.11"),
+    ] {
+        let answer = call(&gateway, method, &target).body(body).send();
+        let problem = refused(&answer, 404, "RESOURCE_NOT_FOUND", &format!("{method} {target}"));
+        assert_eq!(problem["parameters"][0], named, "{method} {target}");
+        tells(&problem, &[named], &target);
+    }
+}
+
+//= 6: 404 SERVICE_ACCOUNT_NOT_FOUND
+#[test]
+fn r25_a_service_account_of_others_answers_like_one_that_does_not_exist() {
+    let gateway = gateway();
+    let (_, _, theirs) = gateway.new_organization("others");
+    let account = Account::new(&gateway, Role::Member, &[]);
+    let heard = [&*account.client_id, &format!("mdb_sa_id_{NOTHING}")].map(|id| {
+        let orgs = call(&gateway, "GET", &format!("{V2}/orgs")).by(&theirs).send().json();
+        let org = orgs["results"][0]["id"].as_str().unwrap();
+        let target = format!("{V2}/orgs/{org}/serviceAccounts/{id}");
+        let answer = call(&gateway, "GET", &target).by(&theirs).send();
+        refused(&answer, 404, "RESOURCE_NOT_FOUND", id).to_string().replace(id, "{id}")
+    });
+    assert_eq!(heard[0], heard[1]);
+}
+
 //= 6: 405
 #[test]
 fn r26_405_known_path_other_method_allow_set() {
@@ -380,6 +437,13 @@ fn r26_405_known_path_other_method_allow_set() {
         ("/orgs/{org}/apiKeys/{key}/accessList", "GET, HEAD, POST"),
         ("/orgs/{org}/apiKeys/{key}/accessList/127.0.0.1", "DELETE, GET, HEAD"),
         ("/orgs/{org}/apiKeys/{key}/accessList/10.0.0.0/8/", "DELETE, GET, HEAD"),
+        ("/orgs/{org}/settings", "GET, HEAD, PATCH"),
+        ("/orgs/{org}/serviceAccounts", "GET, HEAD, POST"),
+        ("/orgs/{org}/serviceAccounts/{key}", "DELETE, GET, HEAD, PATCH"),
+        ("/orgs/{org}/serviceAccounts/{key}/secrets", "POST"),
+        ("/orgs/{org}/serviceAccounts/{key}/secrets/{key}", "DELETE"),
+        ("/orgs/{org}/serviceAccounts/{key}/accessList", "GET, HEAD, POST"),
+        ("/orgs/{org}/serviceAccounts/{key}/accessList/127.0.0.1", "DELETE"),
     ] {
         for prefix in PREFIXES {
             let methods = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"];
@@ -419,6 +483,22 @@ fn r29_version_gone_the_first_version_is_still_served() {
     accepted(&call(&gateway, "GET", KEYS).send(), "2023-01-01");
 }
 
+//= 6: 429 RATE_LIMITED
+#[test]
+fn r30_429_rate_limited_says_when_to_come_again() {
+    let gateway = gateway_with(Options {
+        more: "[rate_limits]\ncaller = { capacity = 1, per_minute = 1 }".into(),
+        ..Options::default()
+    });
+    let orgs = || call(&gateway, "GET", &format!("{V2}/orgs")).send();
+    accepted(&orgs(), "the one that the bucket holds");
+    let answer = orgs();
+    let problem = refused(&answer, 429, "RATE_LIMITED", "one more");
+    let seconds = answer.header("retry-after").unwrap();
+    assert!((1..=60).contains(&seconds.parse::<u32>().unwrap()), "{seconds}");
+    tells(&problem, &[seconds], "when to come again");
+}
+
 //= 6: 500 UNEXPECTED_ERROR
 #[test]
 fn r31_500_unexpected_error_anything_else_without_a_word_of_the_inside() {
@@ -439,11 +519,20 @@ fn r32_deleting_something_twice_the_second_answer_is_404() {
     let (key, _) = gateway.new_key(&[Role::Member], &["203.0.113.10"]);
     let entry = format!("{}/203.0.113.10", list_of(&key));
     let key = format!("{KEYS}/{key}");
-    for (target, code) in
-        [(entry, "API_KEY_ACCESS_LIST_ENTRY_NOT_FOUND"), (key, "API_KEY_NOT_FOUND")]
-    {
-        let delete = || call(&gateway, "DELETE", &target).send();
-        gone(&delete(), V2023_TYPE, "the first time");
+    let account = Account::new(&gateway, Role::Member, &["203.0.113.10"]);
+    let of_account = format!("{}/203.0.113.10", list_of_account(&account));
+    let account_path = format!("{ACCOUNTS}/{}", account.client_id);
+    let secret = format!("{account_path}/secrets/{}", account.secret_id);
+    for (target, code) in [
+        (entry, "API_KEY_ACCESS_LIST_ENTRY_NOT_FOUND"),
+        (key, "API_KEY_NOT_FOUND"),
+        (of_account, "RESOURCE_NOT_FOUND"),
+        (secret, "RESOURCE_NOT_FOUND"),
+        (account_path, "RESOURCE_NOT_FOUND"),
+    ] {
+        let accept = ["Accept: application/vnd.atlas.2025-03-12+json"];
+        let delete = || call(&gateway, "DELETE", &target).headers(&accept).send();
+        assert_eq!(delete().status, 204, "the first time: {target}");
         refused(&delete(), 404, code, "the second time");
     }
 }

@@ -13,20 +13,18 @@ fn on_both_planes(gateway: &Gateway, credential: &Credential, from: &str) -> (u1
     (proxied.status, orgs(gateway).by(credential).from(from).send())
 }
 
-/// Sets it where it is stored.
-fn requires_no_lists(gateway: &mut Gateway) {
-    let database = rusqlite::Connection::open(gateway.database()).unwrap();
-    let changed = database.execute("UPDATE organization SET access_list_required = 0", []);
-    assert_eq!(changed.unwrap(), 1);
-    gateway.restart();
+fn requires_no_lists(gateway: &Gateway) {
+    let settings = call(gateway, "PATCH", &format!("{V2}/orgs/{{org}}/settings"));
+    let changed = settings.body(r#"{"apiAccessListRequired":false}"#).send();
+    assert_eq!(accepted(&changed, "settings")["apiAccessListRequired"], false);
 }
 
 //= 7: no | empty
 #[test]
 fn r01_no_list_required_and_an_empty_one_anywhere_is_allowed() {
-    let mut gateway = gateway();
+    let gateway = gateway();
     let (_, fresh) = gateway.new_key(&[Role::Owner], &[]);
-    requires_no_lists(&mut gateway);
+    requires_no_lists(&gateway);
     for from in ["127.0.0.1", "127.0.0.2", "127.255.0.9"] {
         let (proxied, answer) = on_both_planes(&gateway, &fresh, from);
         assert_eq!(proxied, 200, "{from}");
@@ -74,8 +72,8 @@ fn r03_lists_required_and_one_not_empty_only_an_address_inside_one_entry() {
 //= 7: either | not empty
 #[test]
 fn r03_no_list_required_and_one_not_empty_only_an_address_inside_one_entry() {
-    let mut gateway = gateway();
-    requires_no_lists(&mut gateway);
+    let gateway = gateway();
+    requires_no_lists(&gateway);
     only_from_inside_an_entry(&gateway);
 }
 
@@ -83,9 +81,9 @@ fn r03_no_list_required_and_one_not_empty_only_an_address_inside_one_entry() {
 #[test]
 fn r04_a_new_organization_requires_lists_by_default() {
     let gateway = gateway();
-    let (org, ..) = gateway.new_organization("another");
-    let organization = gateway.control().snapshot().credentials.organization(org).cloned().unwrap();
-    assert!(organization.access_list_required);
+    let (org, _, theirs) = gateway.new_organization("another");
+    let settings = call(&gateway, "GET", &format!("{V2}/orgs/{org}/settings")).by(&theirs).send();
+    assert_eq!(accepted(&settings, "settings")["apiAccessListRequired"], true);
 }
 
 //= 7: The list belongs to one credential
@@ -98,6 +96,43 @@ fn r05_the_list_belongs_to_one_credential() {
     let answer = orgs(&gateway).by(&here).from("127.0.0.6").send();
     refused(&answer, 403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", "another's of the same organization");
     accepted(&orgs(&gateway).by(&there).from("127.0.0.6").send(), "its own");
+}
+
+//= 7: A service account may ask for and revoke tokens from anywhere
+#[test]
+fn r06_a_service_account_may_ask_for_and_revoke_tokens_from_anywhere_its_list_is_checked_at_use() {
+    let gateway = gateway();
+    let account = Account::new(&gateway, Role::Member, &["127.0.0.9"]);
+    for from in ["127.0.0.1", "127.0.0.9", "127.200.0.1"] {
+        let mut client = Client::connect_from(from.parse().unwrap(), gateway.admin());
+        let answer = post_form(&mut client, "/api/oauth/token", &[], &account.form());
+        let token = accepted(&answer, from)["access_token"].as_str().unwrap().to_owned();
+        let line = bearer(&token);
+        for (plane, target) in [(gateway.proxy(), "/"), (gateway.admin(), "/api/atlas/v1.0/orgs")] {
+            let use_from = |address: &str| {
+                let mut client = Client::connect_from(address.parse().unwrap(), plane);
+                client.request("GET", target, &[&line], b"")
+            };
+            assert_eq!(use_from("127.0.0.9").status, 200, "from its list");
+            let answer = use_from("127.0.0.1");
+            refused(&answer, 403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", "from elsewhere");
+        }
+        let form = format!("{}&token={token}", account.form());
+        let answer = post_form(&mut client, "/api/oauth/revoke", &[], &form);
+        assert_eq!(answer.status, 200, "from {from}");
+    }
+}
+
+//= 7: The rule covers the admin API too
+#[test]
+fn r07_a_fresh_service_account_cannot_add_its_own_first_entry_either() {
+    let gateway = gateway();
+    let account = Account::new(&gateway, Role::Owner, &[]);
+    let (list, token) = (list_of_account(&account), account.token(&gateway));
+    let post = || call(&gateway, "POST", &list).body(one_address("127.0.0.1"));
+    refused(&post().send_bearing(&token), 403, "ORG_REQUIRES_ACCESS_LIST", "its own first entry");
+    accepted(&post().send(), "another credential's");
+    accepted(&post().send_bearing(&token), "from then on");
 }
 
 //= 7: The rule covers the admin API too
@@ -165,4 +200,20 @@ fn r09_count_moves_on_admitted_requests_only_of_the_narrowest_entry() {
     ] {
         assert_eq!(usage(&gateway, &list, entry), (count, last.map(str::to_owned)), "{entry}");
     }
+}
+
+//= 7: count/requestCount are requests
+#[test]
+fn r09_request_count_moves_on_admitted_requests_only_and_not_on_asking_for_tokens() {
+    let gateway = gateway();
+    let account = Account::new(&gateway, Role::Member, &["127.0.0.0/8", "127.0.0.5"]);
+    let token = account.token(&gateway);
+    let ask = |from| orgs(&gateway).from(from).send_bearing(&token);
+    for from in ["127.0.0.5", "127.0.0.5", "127.0.0.6"] {
+        accepted(&ask(from), from);
+    }
+    let page = call(&gateway, "GET", &list_of_account(&account)).send().json();
+    let counts: Vec<_> =
+        page["results"].as_array().unwrap().iter().map(|entry| &entry["requestCount"]).collect();
+    assert_eq!(counts, [1, 2]);
 }

@@ -104,11 +104,10 @@ fn r05_only_when_the_caller_edits_its_own_list() {
 //= 12: adding entries that lock the caller out
 #[test]
 fn r06_adding_entries_that_lock_the_caller_out_is_allowed_and_the_answer_still_goes_out() {
-    let mut gateway = gateway();
+    let gateway = gateway();
     let (key, fresh) = gateway.new_key(&[Role::Owner], &[]);
-    let database = rusqlite::Connection::open(gateway.database()).unwrap();
-    database.execute("UPDATE organization SET access_list_required = 0", []).unwrap();
-    gateway.restart();
+    let settings = call(&gateway, "PATCH", &format!("{V2}/orgs/{{org}}/settings"));
+    accepted(&settings.body(r#"{"apiAccessListRequired":false}"#).send(), "no lists required");
     let post = call(&gateway, "POST", &list_of(&key)).by(&fresh).body(one_address("127.0.0.3"));
     assert_eq!(ranges(&accepted(&post.send(), "the first entry")), ["127.0.0.3/32"]);
     let answer = orgs(&gateway).by(&fresh).send();
@@ -262,6 +261,38 @@ fn r11_order_of_checks_of_several_faults_the_earliest_is_told() {
     refused(&absent.send(), 404, "API_KEY_NOT_FOUND", "existence");
     assert_eq!(stored(&gateway, OWN_LIST), ["127.0.0.1/32"]);
     assert_eq!(stored(&gateway, &list_of(&member_key)), ["127.0.0.1/32"]);
+}
+
+//= 12: order of checks
+#[test]
+fn r11_rate_comes_after_the_callers_list_and_before_the_organization() {
+    let gateway = gateway_with(Options {
+        more: "[rate_limits]\norganization_resources = { capacity = 1, per_minute = 1 }".into(),
+        ..Options::default()
+    });
+    accepted(&call(&gateway, "GET", KEYS).send(), "the one that the bucket holds");
+    let earlier = [
+        (call(&gateway, "GET", &format!("{V2}/nothing")).send(), 404, "RESOURCE_NOT_FOUND"),
+        (call(&gateway, "PUT", KEYS).send(), 405, "METHOD_NOT_ALLOWED"),
+        (call(&gateway, "GET", KEYS).send_anonymously(), 401, "UNEXPECTED_ERROR"),
+        (
+            call(&gateway, "GET", KEYS).from("127.0.0.2").send(),
+            403,
+            "IP_ADDRESS_NOT_ON_ACCESS_LIST",
+        ),
+    ];
+    for (answer, status, code) in earlier {
+        refused(&answer, status, code, "an earlier check");
+    }
+    let nowhere = format!("{V2}/orgs/{NOTHING}/apiKeys");
+    for call in [
+        call(&gateway, "GET", &nowhere),
+        call(&gateway, "GET", KEYS).headers(&["Accept: */*"]),
+        call(&gateway, "GET", &format!("{KEYS}?pageNum=0")),
+        call(&gateway, "POST", KEYS).body("nonsense"),
+    ] {
+        refused(&call.send(), 429, "RATE_LIMITED", "before a later check");
+    }
 }
 
 //= 12: order of checks

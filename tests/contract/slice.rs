@@ -153,6 +153,12 @@ impl World {
                 self.gateway.new_key(&[Role::Member], &["203.0.113.10", "198.51.100.0/24"]);
             filled = filled.replace("{apiUserId}", &key);
         }
+        if path.contains("{clientId}") {
+            let account =
+                Account::new(&self.gateway, Role::Member, &["203.0.113.10", "10.0.0.0/8"]);
+            filled = filled.replace("{clientId}", &account.client_id);
+            filled = filled.replace("{secretId}", &account.secret_id);
+        }
         filled.replace("{ipAddress}", "203.0.113.10")
     }
 
@@ -176,8 +182,52 @@ fn body_of(operation: &str) -> Option<Value> {
         "createOrgApiKeyAccessListEntry" => {
             json!([{ "ipAddress": "203.0.113.99" }, { "cidrBlock": "10.0.0.0/8" }])
         }
+        "createOrgServiceAccount" => json!({
+            "name": "robot",
+            "description": "by the slice",
+            "roles": ["ORG_MEMBER"],
+            "secretExpiresAfterHours": 8,
+        }),
+        "updateOrgServiceAccount" => json!({ "name": "changed", "roles": ["ORG_READ_ONLY"] }),
+        "createOrgServiceAccountSecret" => json!({ "secretExpiresAfterHours": 8 }),
+        "createOrgServiceAccountAccessList" => {
+            json!([{ "ipAddress": "203.0.113.99", "cidrBlock": null }, { "cidrBlock": "10.9.0.0/16" }])
+        }
         _ => return None,
     })
+}
+
+#[test]
+fn the_published_oauth_endpoints_answer_as_published() {
+    let Some(slice) = Slice::load() else { return };
+    let gateway = gateway();
+    let account = Account::new(&gateway, Role::Member, &[]);
+    let token = account.token(&gateway);
+    let operations = slice.operations();
+    let oauth: Vec<_> = operations.iter().filter(|operation| operation.speaks_oauth()).collect();
+    assert_eq!(oauth.len(), 2, "a token, and its end");
+    for operation in oauth {
+        let ask = |form: &str| {
+            post_form(&mut Client::connect(gateway.admin()), operation.path, &[], form)
+        };
+        let form = format!("{}&token={token}", account.form());
+        for (status, answer) in [
+            (200, ask(&form)),
+            (401, ask("grant_type=client_credentials&token=x")),
+            (400, ask(&form.replace("grant_type=", "x=").replace("token=", "y="))),
+        ] {
+            assert_eq!(answer.status, status, "{}: {}", operation.id, answer.text());
+            let response = slice.resolved(&operation.whole["responses"][status.to_string()]);
+            match response.pointer("/content/application~1json/schema") {
+                None => assert_eq!(answer.text(), "", "{}", operation.id),
+                Some(schema) => {
+                    assert_eq!(answer.header("content-type"), Some("application/json"));
+                    let faults = slice.faults(schema, &answer.json());
+                    assert_eq!(faults, [""; 0], "{}: {}", operation.id, answer.text());
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::account::bearer;
 use super::client::{Answer, Client, Credential};
 use super::gateway::{Gateway, Options};
 use super::upstream::Upstream;
@@ -15,8 +16,11 @@ pub(crate) const V2: &str = "/api/atlas/v2";
 /// Every prefix that the API is served under.
 pub(crate) const PREFIXES: [&str; 3] = [V2, "/api/atlas/v1.0", "/api/public/v1.0"];
 
-/// The one version that these resources have.
+/// The one version that organizations, API keys and their lists have.
 pub(crate) const VERSION: &str = "application/vnd.atlas.2023-01-01+json";
+
+/// The one version that service accounts and their lists have.
+pub(crate) const VERSION_2024: &str = "application/vnd.atlas.2024-08-05+json";
 
 /// An identifier that nothing has.
 pub(crate) const NOTHING: &str = "000000000000000000000000";
@@ -29,7 +33,8 @@ pub(crate) fn gateway_with(options: Options) -> Gateway {
     Gateway::with(Upstream::echo().address, options)
 }
 
-/// A call of the API. Where a test says nothing, it is the owner's, from 127.0.0.1, in the first version, with no body.
+/// A call of the API. Where a test says nothing, it is the owner's, from 127.0.0.1, in the first version of
+/// what it is about, with no body.
 pub(crate) struct Call<'a> {
     pub(crate) gateway: &'a Gateway,
     pub(crate) credential: &'a Credential,
@@ -48,9 +53,13 @@ pub(crate) fn call<'a>(gateway: &'a Gateway, method: &'a str, target: &str) -> C
         from: "127.0.0.1",
         method,
         target: filled(gateway, target),
-        headers: vec![format!("Accept: {VERSION}")],
+        headers: vec![format!("Accept: {}", version_of(target))],
         body: Vec::new(),
     }
+}
+
+fn version_of(target: &str) -> &'static str {
+    if target.contains("/serviceAccounts") { VERSION_2024 } else { VERSION }
 }
 
 pub(crate) fn filled(gateway: &Gateway, target: &str) -> String {
@@ -89,6 +98,13 @@ impl<'a> Call<'a> {
         client.digest(self.credential, self.method, &self.target, &lines, &self.body)
     }
 
+    /// With an access token in place of a key.
+    pub(crate) fn send_bearing(self, token: &str) -> Answer {
+        let line = bearer(token);
+        let lines: Vec<&str> = self.headers.iter().chain([&line]).map(String::as_str).collect();
+        self.connect().request(self.method, &self.target, &lines, &self.body)
+    }
+
     /// Without any credential.
     pub(crate) fn send_anonymously(self) -> Answer {
         let lines: Vec<&str> = self.headers.iter().map(String::as_str).collect();
@@ -99,7 +115,13 @@ impl<'a> Call<'a> {
 /// Checks a success that has a body, and gives the body.
 #[track_caller]
 pub(crate) fn accepted(answer: &Answer, case: &str) -> Value {
-    assert_eq!(answer.status, 200, "{case}: {}", answer.text());
+    succeeded(answer, 200, case)
+}
+
+/// As [`accepted`], with another status.
+#[track_caller]
+pub(crate) fn succeeded(answer: &Answer, status: u16, case: &str) -> Value {
+    assert_eq!(answer.status, status, "{case}: {}", answer.text());
     assert_eq!(answer.header("x-error-code"), None, "{case}");
     answer.json()
 }
