@@ -68,6 +68,7 @@ fn build(facts: Facts<'_>) -> OpenApi {
     operation::add_parameters(&mut components);
     responses::add_headers(&mut components);
     responses::add_refusals(&mut components);
+    responses::add_oauth_refusals(&mut components);
     security::add_schemes(&mut components);
     shapes::add_common(&mut components);
     let mut paths = PathsBuilder::new();
@@ -109,6 +110,8 @@ Organizations, their credentials, and the access lists that say from which addre
 Every path that begins with `/api/atlas/v2` is also served under `/api/atlas/v1.0` and `/api/public/v1.0`. There nothing has \
 versions, bodies are `application/json` both ways, and the last part of `accessList` paths may be called `accesslist` or `whitelist`. \
 A `/` at the end changes nothing. `HEAD` is answered wherever `GET` is. A method that a path does not know gets 405 with `Allow`.
+
+Service accounts give access tokens for their secrets, at paths and with errors of OAuth 2.0, which know no prefix and no version.
 
 ## Versions
 

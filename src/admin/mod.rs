@@ -190,6 +190,8 @@ impl AdminApi {
         let role = match route.row.access {
             Access::Role(role) => role,
             Access::Anyone => return self.answer_anyone(route.row),
+            // Answered before, in its own shape.
+            Access::Client => return Err(RouteError::NotFound.into()),
         };
         let caller = Caller::admit(state, head, address, &state.control.snapshot(), now)?;
         let allowance = caller.spend(&state.rate_limits, route.row.bucket)?;
@@ -248,6 +250,7 @@ impl Call<'_> {
             Operation::ShowDocumentAsJson | Operation::ShowDocumentAsYaml => {
                 self.api.file(route.row.operation).ok_or(RouteError::NotFound.into())
             }
+            Operation::IssueToken | Operation::RevokeToken => Err(RouteError::NotFound.into()),
             Operation::ListOrganizations => Ok(organization::list(self)),
             Operation::ShowOrganization => Ok(organization::show(self)),
             Operation::ListKeys => Ok(api_key::list(self)),

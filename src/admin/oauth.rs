@@ -19,7 +19,7 @@
 //! Not here: how a token is written (`identity::bearer`), when it holds (`identity`), what is kept of it (`control`).
 
 mod client;
-mod form;
+pub(super) mod form;
 mod refusal;
 pub(super) mod schema;
 
@@ -34,6 +34,7 @@ use http::{HeaderMap, Method, StatusCode};
 use secrecy::ExposeSecret as _;
 
 use super::rate::{Allowance, RateBucket};
+use super::table::{self, Access, Operation};
 use super::{AdminState, caller};
 use crate::identity::bearer::token::{self, Claims};
 use crate::net::authority::authority;
@@ -52,21 +53,15 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Every endpoint.
-    pub(super) const ALL: [Self; 2] = [Self::Token, Self::Revocation];
-
-    /// Its path. A `/` at the end changes nothing.
-    pub(super) const fn path(self) -> &'static str {
-        match self {
-            Self::Token => "/api/oauth/token",
-            Self::Revocation => "/api/oauth/revoke",
-        }
-    }
-
-    /// The endpoint at `path`, which is as the client sent it.
+    /// The endpoint at `path`, which is as the client sent it. A `/` at the end changes nothing.
     pub(super) fn at(path: &str) -> Option<Self> {
         let path = path.strip_suffix('/').unwrap_or(path);
-        Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)
+        let row = table::rows().find(|row| row.access == Access::Client && row.path == path)?;
+        match row.operation {
+            Operation::IssueToken => Some(Self::Token),
+            Operation::RevokeToken => Some(Self::Revocation),
+            _ => None,
+        }
     }
 }
 

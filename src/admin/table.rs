@@ -10,6 +10,7 @@
 mod access_list;
 mod api_key;
 mod document;
+mod oauth;
 mod organization;
 mod service_account;
 mod system;
@@ -78,6 +79,10 @@ pub(super) enum Operation {
     ShowSystem,
     /// `GET /api/private/ipinfo`
     ShowCallerAddress,
+    /// `POST /api/oauth/token`
+    IssueToken,
+    /// `POST /api/oauth/revoke`
+    RevokeToken,
     /// `GET /api/openapi.json`
     ShowDocumentAsJson,
     /// `GET /api/openapi.yaml`
@@ -134,6 +139,8 @@ pub(super) enum Place {
 pub(super) enum Access {
     /// A member of the organization with this role, by a credential and from an address of its list.
     Role(Role),
+    /// A client of OAuth, by a secret and from any address. Bodies are forms, and errors have the shape of OAuth.
+    Client,
     /// Anyone: it is the same for everyone, and no secret.
     Anyone,
 }
@@ -222,6 +229,11 @@ pub(super) const GROUPS: &[Group] = &[
         name: "Caller",
         about: "What a caller may learn about itself and about what answers it.",
         rows: system::ROWS,
+    },
+    Group {
+        name: "Access tokens",
+        about: "OAuth 2.0 for service accounts. Errors have the shape that RFC 6749 gives them, not that of the API.",
+        rows: oauth::ROWS,
     },
     Group { name: "Document", about: "This document.", rows: document::ROWS },
 ];
@@ -313,7 +325,9 @@ mod tests {
             assert!(row.versions.is_sorted(), "{row:?}");
             assert!(row.status.is_success(), "{row:?}");
             let without_body = matches!(row.answer, Answers::Nothing);
-            assert_eq!(row.status == StatusCode::NO_CONTENT, without_body, "{row:?}");
+            if row.access != Access::Client {
+                assert_eq!(row.status == StatusCode::NO_CONTENT, without_body, "{row:?}");
+            }
             assert!(!row.summary.is_empty() && !row.summary.ends_with('.'), "{row:?}");
         }
     }

@@ -6,10 +6,11 @@ use utoipa::openapi::schema::ObjectBuilder;
 use utoipa::openapi::{Components, Content, HttpMethod, Ref, Required};
 
 use super::{responses, scalar, security, shapes};
+use crate::admin::oauth::form::FORM;
 use crate::admin::page::Paging;
 use crate::admin::query::{Known, QueryParameter};
 use crate::admin::route::Alias;
-use crate::admin::table::{self, Group, Place, Row, Verb};
+use crate::admin::table::{self, Access, Group, Place, Row, Verb};
 
 /// The path of an operation, under the current prefix where it has one.
 pub(super) fn path(row: &Row) -> String {
@@ -48,10 +49,13 @@ fn operation(group: &Group, row: &Row) -> Operation {
     operation.build()
 }
 
-/// A body may be called by any version of its operation or be plain JSON.
+/// A body may be called by any version of its operation or be plain JSON; clients of OAuth send a form.
 fn request_body(row: &Row) -> Option<RequestBody> {
     let shape = row.body?;
     let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+    if row.access == Access::Client {
+        return Some(body.content(FORM, Content::new(Some(shapes::reference(shape)))).build());
+    }
     let versions = row.versions.iter().map(ToString::to_string);
     for media_type in versions.chain(["application/json".to_owned()]) {
         body = body.content(media_type, Content::new(Some(shapes::reference(shape))));

@@ -16,7 +16,11 @@ use crate::admin::table::{self, Access, Answers, Row, Verb};
 pub(super) fn responses(row: &Row) -> Responses {
     let mut responses = ResponsesBuilder::new().response(row.status.as_str(), success(row));
     for status in refusals(row) {
-        responses = responses.response(status.as_str(), Ref::from_response_name(name(status)));
+        let name = match row.access {
+            Access::Client => oauth_name(status),
+            Access::Role(_) | Access::Anyone => name(status),
+        };
+        responses = responses.response(status.as_str(), Ref::from_response_name(name));
     }
     responses.build()
 }
@@ -32,6 +36,11 @@ pub(super) fn refusals(row: &Row) -> BTreeSet<StatusCode> {
             StatusCode::FORBIDDEN,
             StatusCode::TOO_MANY_REQUESTS,
         ]),
+        Access::Client => statuses.extend([
+            StatusCode::UNAUTHORIZED,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::TOO_MANY_REQUESTS,
+        ]),
         Access::Anyone => {}
     }
     if row.parts().any(|part| table::parameter(part).is_some()) {
@@ -40,7 +49,7 @@ pub(super) fn refusals(row: &Row) -> BTreeSet<StatusCode> {
     if !row.versions.is_empty() {
         statuses.insert(StatusCode::NOT_ACCEPTABLE);
     }
-    if row.body.is_some() {
+    if row.body.is_some() && row.access != Access::Client {
         statuses.extend([StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE]);
     }
     if row.method != Verb::Get {
@@ -90,6 +99,20 @@ pub(super) fn add_refusals(components: &mut Components) {
             response = response.header_ref(*name, header(name));
         }
         components.responses.insert(name(status), response.build().into());
+    }
+}
+
+/// Adds each refusal that clients of OAuth meet.
+pub(super) fn add_oauth_refusals(components: &mut Components) {
+    for (status, about) in OAUTH_REFUSALS {
+        let mut response = ResponseBuilder::new()
+            .description(*about)
+            .header_ref(REQUEST_ID, header(REQUEST_ID))
+            .content(JSON, Content::new(Some(shapes::oauth_error())));
+        for name in headers_of(*status) {
+            response = response.header_ref(*name, header(name));
+        }
+        components.responses.insert(oauth_name(*status), response.build().into());
     }
 }
 
@@ -148,6 +171,10 @@ fn name(status: StatusCode) -> String {
     status.canonical_reason().unwrap_or("Unknown").replace(' ', "")
 }
 
+fn oauth_name(status: StatusCode) -> String {
+    format!("OAuth{}", name(status))
+}
+
 fn about(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST => {
@@ -162,7 +189,9 @@ fn about(status: StatusCode) -> &'static str {
         }
         StatusCode::METHOD_NOT_ALLOWED => "The path does not know the method.",
         StatusCode::NOT_ACCEPTABLE => "`Accept` names no version of the resource.",
-        StatusCode::CONFLICT => "The organization would be left without an owner.",
+        StatusCode::CONFLICT => {
+            "The organization would be left without an owner, or the caller would lock itself out."
+        }
         StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "The body is not called JSON.",
         StatusCode::TOO_MANY_REQUESTS => {
@@ -190,6 +219,24 @@ const REFUSALS: [StatusCode; 12] = [
     StatusCode::SERVICE_UNAVAILABLE,
 ];
 
+const OAUTH_REFUSALS: &[(StatusCode, &str)] = &[
+    (
+        StatusCode::BAD_REQUEST,
+        "The form cannot be used, asks for another grant type, or names another client's token.",
+    ),
+    (StatusCode::UNAUTHORIZED, "There is no client with this secret."),
+    (StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."),
+    (
+        StatusCode::TOO_MANY_REQUESTS,
+        "The client asks too often or has as many live tokens as it may have, or too many from its address had no right secret.",
+    ),
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Something failed inside; the operator's log has the cause under the id in `X-Request-Id`.",
+    ),
+    (StatusCode::SERVICE_UNAVAILABLE, "Tokens cannot be stored at the moment."),
+];
+
 const REQUEST_ID: &str = "X-Request-Id";
 const ERROR_CODE: &str = "X-Error-Code";
 const RATE_LIMIT: &str = "RateLimit-Limit";
@@ -209,7 +256,11 @@ mod tests {
     fn every_refusal_of_every_row_is_described() {
         for row in table::rows() {
             for status in refusals(row) {
-                assert!(REFUSALS.contains(&status), "{status} of {row:?}");
+                let described = match row.access {
+                    Access::Client => OAUTH_REFUSALS.iter().any(|(known, _)| *known == status),
+                    Access::Role(_) | Access::Anyone => REFUSALS.contains(&status),
+                };
+                assert!(described, "{status} of {row:?}");
             }
         }
     }

@@ -15,12 +15,17 @@ pub(super) fn add_schemes(components: &mut Components) {
     for kind in caller::SCHEMES {
         components.add_security_scheme(kind.as_str(), scheme(*kind));
     }
+    let about = "A service account: its client id is the user name, a secret the password, each form-encoded. Both may be in the form \
+        instead, never in both.";
+    let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some(about));
+    components.add_security_scheme(CLIENT, SecurityScheme::Http(basic.build()));
 }
 
 /// The schemes of an operation, any of which does. None: nobody is asked.
 pub(super) fn requirements(access: Access) -> Vec<SecurityRequirement> {
     match access {
         Access::Role(_) => caller::SCHEMES.iter().map(|kind| requirement(kind.as_str())).collect(),
+        Access::Client => vec![requirement(CLIENT)],
         Access::Anyone => Vec::new(),
     }
 }
@@ -44,6 +49,9 @@ fn scheme(kind: SchemeKind) -> SecurityScheme {
         }
     }
 }
+
+/// What the document calls the secret of a client.
+const CLIENT: &str = "client_secret";
 
 /// Where access tokens are got.
 const TOKEN_PATH: &str = "/api/oauth/token";

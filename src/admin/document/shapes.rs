@@ -7,13 +7,16 @@ use utoipa::{PartialSchema as _, ToSchema};
 use super::scalar;
 use crate::admin::input::schema::NewEntries;
 use crate::admin::links::Link;
+use crate::admin::oauth::schema::WireError;
 use crate::admin::page::Paging;
+use crate::admin::query::QueryParameter;
 use crate::admin::table::{Answers, Row, Shape};
 use crate::problem::Wire;
 
 /// What the body of an answer holds.
 pub(super) fn answer(row: &Row) -> Option<RefOr<Schema>> {
     match row.answer {
+        Answers::Document(shape) if !has_envelope(row) => Some(reference(shape).into()),
         Answers::Document(shape) => {
             let enveloped = Ref::from_schema_name(envelope_name(shape));
             Some(OneOfBuilder::new().item(reference(shape)).item(enveloped).into())
@@ -22,6 +25,15 @@ pub(super) fn answer(row: &Row) -> Option<RefOr<Schema>> {
         Answers::File { shape, .. } => Some(reference(shape).into()),
         Answers::Nothing => None,
     }
+}
+
+fn has_envelope(row: &Row) -> bool {
+    row.query.parameters().contains(&QueryParameter::Envelope)
+}
+
+/// Where an error of OAuth is described.
+pub(super) fn oauth_error() -> Ref {
+    Ref::from_schema_name(WireError::name())
 }
 
 /// Where a shape is described.
@@ -42,7 +54,9 @@ pub(super) fn add(components: &mut Components, row: &Row, entries_per_list: usiz
     match row.answer {
         Answers::Document(shape) => {
             add_shape(components, shape);
-            components.schemas.insert(envelope_name(shape), envelope(shape, row).into());
+            if has_envelope(row) {
+                components.schemas.insert(envelope_name(shape), envelope(shape, row).into());
+            }
         }
         Answers::Page(shape) => {
             add_shape(components, shape);
@@ -63,9 +77,12 @@ fn add_shape(components: &mut Components, shape: Shape) {
     components.schemas.extend(parts);
 }
 
-/// Adds what any answer may hold: links, and the error body with the status that an envelope adds to it.
+/// Adds what any answer may hold: links, the error body of OAuth, and the API's own with the status that an envelope adds to it.
 pub(super) fn add_common(components: &mut Components) {
-    let mut parts = vec![(<Link as ToSchema>::name().into_owned(), Link::schema())];
+    let mut parts = vec![
+        (<Link as ToSchema>::name().into_owned(), Link::schema()),
+        (WireError::name().into_owned(), WireError::schema()),
+    ];
     Wire::schemas(&mut parts);
     components.schemas.extend(parts);
     let mut schema = Wire::schema();

@@ -38,6 +38,47 @@ pub(in crate::admin) struct WireError<'a> {
     pub(super) error_description: &'a str,
 }
 
+/// What asks for a token.
+#[derive(ToSchema)]
+#[schema(as = AccessTokenRequest)]
+#[allow(dead_code, reason = "no value of it is made: the document reads its derived schema")]
+pub(in crate::admin) struct TokenRequest {
+    /// The service account, where it is not in the header.
+    #[schema(schema_with = scalar::client_id, required = false)]
+    client_id: String,
+    /// Its secret, where it is not in the header.
+    #[schema(schema_with = scalar::text, required = false)]
+    client_secret: String,
+    #[schema(schema_with = grant_type)]
+    grant_type: String,
+    /// Makes no difference: a token may do what its account may.
+    #[schema(schema_with = scalar::text, required = false)]
+    scope: String,
+}
+
+/// What revokes a token.
+#[derive(ToSchema)]
+#[schema(as = AccessTokenRevocation)]
+#[allow(dead_code, reason = "no value of it is made: the document reads its derived schema")]
+pub(in crate::admin) struct RevocationRequest {
+    /// The service account, where it is not in the header.
+    #[schema(schema_with = scalar::client_id, required = false)]
+    client_id: String,
+    /// Its secret, where it is not in the header.
+    #[schema(schema_with = scalar::text, required = false)]
+    client_secret: String,
+    /// The token.
+    #[schema(min_length = 1)]
+    token: String,
+    /// Makes no difference: there is one kind of token.
+    #[schema(schema_with = scalar::text, required = false)]
+    token_type_hint: String,
+}
+
+fn grant_type() -> ObjectBuilder {
+    scalar::text().enum_values(Some(["client_credentials"]))
+}
+
 fn token_type() -> ObjectBuilder {
     scalar::text().enum_values(Some([WireToken::BEARER]))
 }
