@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::text;
 use crate::addr::{Prefix, PrefixError};
 use crate::control::{KeyUpdate, NewEntry};
+use crate::identity::text::is_key_description;
 use crate::identity::{Role, Roles};
 
 /// What a client says about a new key.
@@ -103,9 +104,6 @@ pub(super) enum Rule {
     OrganizationRole,
 }
 
-/// Characters of a key's description. Source: the published schema.
-pub(super) const MOST_DESCRIPTION_CHARACTERS: usize = 250;
-
 /// The entries in the body of a POST to an access list, in their order.
 ///
 /// # Errors
@@ -150,12 +148,7 @@ fn parse_entry(index: usize, element: &Value) -> Result<NewEntry, Violation> {
 
 /// An entry that remembers how its address was spelled, where that is not the canonical text.
 fn new_entry(prefix: Result<Prefix, Rule>, spelled: &str) -> Result<NewEntry, Rule> {
-    let prefix = prefix?;
-    if prefix.is_host() && prefix.network().is_unspecified() {
-        return Err(Rule::Specified);
-    }
-    let canonical = prefix.network().to_string();
-    Ok(NewEntry { prefix, spelling: (spelled != canonical).then(|| spelled.into()) })
+    NewEntry::spelled(prefix?, spelled).ok_or(Rule::Specified)
 }
 
 /// The published pattern lets the slash be written as `%2F`; a text has one slash, of either form.
@@ -187,9 +180,7 @@ pub(super) fn parse_key_update(body: &Value) -> Result<KeyUpdate, Violation> {
     let (place, members) = object(body, &["desc", "roles"], "desc and roles")?;
     let description = text_member(&place, members, "desc")?;
     if let Some(text) = description
-        && (text.is_empty()
-            || text.contains('\0')
-            || text.chars().count() > MOST_DESCRIPTION_CHARACTERS)
+        && !is_key_description(text)
     {
         return Err(place.member("desc").breaks_text(text, Rule::DescriptionLength));
     }

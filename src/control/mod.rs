@@ -276,6 +276,18 @@ pub struct NewEntry {
     pub spelling: Option<Box<str>>,
 }
 
+impl NewEntry {
+    /// An entry that remembers how its author spelled the address part. None for the one address that stands for no address:
+    /// no request comes from it.
+    pub fn spelled(prefix: Prefix, address: &str) -> Option<Self> {
+        if prefix.is_host() && prefix.network().is_unspecified() {
+            return None;
+        }
+        let canonical = prefix.network().to_string();
+        Some(Self { prefix, spelling: (address != canonical).then(|| address.into()) })
+    }
+}
+
 /// What is to change of a key; what is none stays.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct KeyUpdate {

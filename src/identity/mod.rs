@@ -23,6 +23,7 @@ mod scheme;
 mod secret;
 mod service_account;
 mod signing_key;
+pub mod text;
 
 use std::fmt;
 

@@ -7,7 +7,8 @@ use serde_json::Value;
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema, SchemaFormat};
 
-use crate::admin::input::{MOST_DESCRIPTION_CHARACTERS, account};
+use crate::admin::input::account;
+use crate::identity::text::MOST_DESCRIPTION_CHARACTERS;
 use crate::identity::{Organization, Role, Token};
 
 /// The format of one address, as `ipAddress` has it.
