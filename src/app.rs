@@ -2,10 +2,11 @@
 //!
 //! Order of a start: what can fail for a reason an operator has to mend comes first (key file, store, sockets), threads come
 //! last, so that a failed start leaves nothing running. Order of a stop: workers drain while metrics are still served; then the
-//! admin API; then usage is flushed, the access log is written out, and the store is closed.
+//! admin API and the operator's socket; then usage is flushed, the access log is written out, and the store is closed.
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use crate::identity::digest::{Digest, NonceKey};
 use crate::identity::failures::Failures;
 use crate::identity::{Authenticator, SecretKeys};
 use crate::keys::{KeyFile, KeyFileError};
-
+use crate::local::{self, SocketError};
 use crate::net::ListenerSettings;
 use crate::net::listener::{self, BindError, Bound, Slots};
 use crate::proxy::route::Routes;
@@ -51,6 +52,7 @@ pub struct App {
     proxies: Vec<(Box<str>, SocketAddr)>,
     admin: SocketAddr,
     metrics: Option<SocketAddr>,
+    socket: Option<PathBuf>,
 }
 
 /// Why Portcullis could not start.
@@ -68,6 +70,9 @@ pub enum StartError {
     /// A socket.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The socket for the operator's commands.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// The access log.
     #[error("the access log cannot be started on {target}")]
     AccessLog {
@@ -145,6 +150,11 @@ impl App {
         self.metrics.unwrap_or(self.admin)
     }
 
+    /// Where the operator's commands come in, if they do.
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
+    }
+
     /// The control plane, for what is done before anybody can authenticate.
     pub fn control(&self) -> &Arc<ControlPlane> {
         &self.control
@@ -214,10 +224,11 @@ struct Sockets {
     proxies: Vec<Bound>,
     admin: Bound,
     metrics: Option<(ListenerSettings, Bound)>,
+    local: Option<local::Bound>,
 }
 
 impl Sockets {
-    fn bind(config: &Config) -> Result<Self, BindError> {
+    fn bind(config: &Config) -> Result<Self, StartError> {
         let workers = config.proxy.workers;
         let proxies: Result<_, _> = config
             .proxy
@@ -233,7 +244,9 @@ impl Sockets {
         let metrics = metrics
             .map(|settings| listener::bind(&settings, 1).map(|bound| (settings, bound)))
             .transpose()?;
-        Ok(Self { proxies: proxies?, admin: listener::bind(&config.admin.listener, 1)?, metrics })
+        let (proxies, admin) = (proxies?, listener::bind(&config.admin.listener, 1)?);
+        let local = config.local.as_ref().map(local::Bound::bind).transpose()?;
+        Ok(Self { proxies, admin, metrics, local })
     }
 }
 
@@ -257,10 +270,15 @@ impl Building {
         let proxies = self.addresses(&sockets.proxies);
         let admin = sockets.admin.address;
         let metrics_address = sockets.metrics.as_ref().map(|(_, bound)| bound.address);
+        let socket = sockets.local.as_ref().map(|bound| bound.path().to_owned());
+        let local = sockets.local.map(|bound| self.local_server(bound)).transpose()?;
         let (ended, worker_ended) = worker::Ended::new();
         let workers = self.start_workers(sockets.proxies, &stopping_workers, &ended)?;
         let mut control_tasks =
             self.start_http(sockets.admin, sockets.metrics, &readiness, &stopping_control)?;
+        let drain = self.config.proxy.drain;
+        let serve = |server: local::server::Server| server.serve(stopping_control.clone(), drain);
+        control_tasks.extend(local.map(|server| self.runtime.spawn(serve(server))));
         let stopped = async move {
             let mut stopping = stopping_control;
             let _ = stopping.wait_for(|stop| *stop).await;
@@ -280,6 +298,7 @@ impl Building {
             proxies,
             admin,
             metrics: metrics_address,
+            socket,
         })
     }
 
@@ -373,6 +392,11 @@ impl Building {
             bound.sockets.into_iter().map(tokio::net::TcpListener::from_std).collect();
         let drain = self.config.proxy.drain;
         Ok(self.runtime.spawn(server::serve(sockets?, slots, limits, router, stop.clone(), drain)))
+    }
+
+    fn local_server(&self, bound: local::Bound) -> io::Result<local::server::Server> {
+        let _in_runtime = self.runtime.enter();
+        local::server::Server::new(bound, Arc::clone(&self.control))
     }
 
     fn slots(&self, settings: &ListenerSettings) -> Arc<Slots> {

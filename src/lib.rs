@@ -29,7 +29,7 @@
 //! # A change's life
 //!
 //! [`admin`] reads and authorises → [`control`] validates → [`store`] commits, durably → [`snapshot`] is published → the answer. So
-//! after the answer the next request is judged by the new list.
+//! after the answer the next request is judged by the new list. [`local`] is the operator's way to [`control`], without a credential.
 //!
 //! # What always holds
 //!
@@ -62,6 +62,7 @@ pub mod worker;
 pub mod admin;
 pub mod control;
 pub mod keys;
+pub mod local;
 pub mod store;
 
 // Across.

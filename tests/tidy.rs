@@ -84,6 +84,11 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
         "changes go through `control`: a handler that wrote to the store would skip the rules and the publishing",
     ),
     (
+        "local",
+        &["access", "addr", "control", "id", "identity", "private_file", "snapshot", "store"],
+        "the operator's commands go through `control` as any other change does; of the store it knows the errors",
+    ),
+    (
         "config",
         &[
             "access",
@@ -92,6 +97,7 @@ const DIRECTIONS: &[(&str, &[&str], &str)] = &[
             "control",
             "id",
             "identity",
+            "local",
             "net",
             "proxy",
             "telemetry",

@@ -10,6 +10,7 @@ use crate::app::StartError;
 use crate::config::{Config, ConfigErrors, Mistake};
 use crate::control::OpenError;
 use crate::keys::KeyFileError;
+use crate::local::SocketError;
 use crate::net::listener::BindError;
 use crate::store::StoreError;
 
@@ -37,6 +38,7 @@ pub(super) fn on_start(error: StartError, config: &Config) -> Report {
         StartError::Keys(error) => for_keys(error, config),
         StartError::Store(error) | StartError::Control(OpenError::Store(error)) => for_store(error),
         StartError::Bind(error) => for_bind(error, &listen_key(error, config)),
+        StartError::Socket(error) => Some(for_socket(error).into()),
         StartError::AccessLog { .. } => {
             Some("`log.access` has to be `stdout`, `off`, or a file in a directory that exists and may be written to".into())
         }
@@ -113,6 +115,21 @@ fn for_store(error: &StoreError) -> Option<String> {
         }
         StoreError::Conflict(_) | StoreError::Sealing(_) | StoreError::Closed => return None,
     })
+}
+
+fn for_socket(error: &SocketError) -> &'static str {
+    match error {
+        SocketError::InUse { .. } => {
+            "another Portcullis listens there: stop that one, or give this one a socket of its own by `admin.socket`"
+        }
+        SocketError::NoSocket { .. } => {
+            "nothing of it was changed: move it away, or choose another place by `admin.socket`"
+        }
+        SocketError::Io { .. } => {
+            "`admin.socket` has to name a place in a directory that exists, that the user running Portcullis may write to, and whose \
+             file system has sockets; `off` does without"
+        }
+    }
 }
 
 /// `key` is what sets the address, for the sentence to name.

@@ -17,6 +17,7 @@ use super::complaint::Advised;
 use super::{DemoArguments, advice, init, run::Signals, say, shell_word};
 use crate::app::{App, StartError};
 use crate::config::Config;
+use crate::local;
 use crate::store::StoreError;
 use crate::telemetry;
 use crate::time::Clock;
@@ -27,7 +28,7 @@ pub(super) fn run(arguments: &DemoArguments) -> miette::Result<()> {
     let dir = files::claim_directory(&arguments.dir)?;
     let echo =
         echo::start().into_diagnostic().wrap_err("the demo's upstream could not be started")?;
-    files::write_private(&dir.config(), &config_text(arguments, echo))?;
+    files::write_private(&dir.config(), &config_text(arguments, &dir, echo))?;
     let config = Config::load(&dir.config(), std::iter::empty())?;
     telemetry::init(&config.log).into_diagnostic()?;
     let start = if config.store_path.exists() { Start::Again } else { Start::First };
@@ -97,7 +98,9 @@ fn url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
-fn config_text(arguments: &DemoArguments, echo: SocketAddr) -> String {
+fn config_text(arguments: &DemoArguments, dir: &Utf8Dir, echo: SocketAddr) -> String {
+    // A demo starts wherever it is, if need be without the operator's socket.
+    let has_room = dir.socket().as_os_str().len() <= local::MOST_PATH_BYTES;
     format!(
         "\
 {MARK}
@@ -107,6 +110,7 @@ listen = \"{proxy}\"
 [admin]
 listen = \"{admin}\"
 insecure = {insecure}
+socket = \"{socket}\"
 
 [store]
 path = \"portcullis.db\"
@@ -125,6 +129,7 @@ level = \"warn\"
 ",
         proxy = arguments.proxy_listen,
         admin = arguments.admin_listen,
+        socket = if has_room { files::SOCKET } else { "off" },
         insecure = !arguments.admin_listen.ip().is_loopback(),
     )
 }

@@ -1,11 +1,17 @@
 //! The command line: what an operator types, and what is printed back.
 
+mod access_list;
 mod advice;
 mod complaint;
 mod demo;
 mod init;
+mod key;
 mod openapi;
+mod operator;
+mod org;
 mod run;
+mod service_account;
+mod signing_key;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -39,6 +45,21 @@ enum Command {
     Check(ConfigArguments),
     /// Print the admin API's OpenAPI document as YAML, as it is with the defaults
     Openapi(OpenapiArguments),
+    /// Make, list and rename organizations
+    #[command(subcommand, after_help = OPERATOR_HELP)]
+    Org(org::OrgCommand),
+    /// Make, list and delete API keys
+    #[command(subcommand, after_help = OPERATOR_HELP)]
+    Key(key::KeyCommand),
+    /// Make, list and delete service accounts and their secrets
+    #[command(subcommand, after_help = OPERATOR_HELP)]
+    ServiceAccount(service_account::ServiceAccountCommand),
+    /// Change from where a credential may be used: the way back in for who has locked themselves out
+    #[command(subcommand, after_help = OPERATOR_HELP)]
+    AccessList(access_list::AccessListCommand),
+    /// Replace the key that signs access tokens
+    #[command(subcommand, after_help = OPERATOR_HELP)]
+    SigningKey(signing_key::SigningKeyCommand),
 }
 
 #[derive(Args, Debug)]
@@ -88,6 +109,11 @@ pub fn run() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => run::check(&arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
+        Command::Org(command) => org::run(command),
+        Command::Key(command) => key::run(command),
+        Command::ServiceAccount(command) => service_account::run(command),
+        Command::AccessList(command) => access_list::run(command),
+        Command::SigningKey(command) => signing_key::run(command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -151,6 +177,10 @@ fn parse_name(text: &str) -> Result<String, &'static str> {
         false => Err("expected 1 to 64 characters on one line, without spaces at the ends"),
     }
 }
+
+const OPERATOR_HELP: &str = "\
+An operator's act: no credential is asked for. While Portcullis runs, it is done through the socket of `admin.socket`, which
+only root and the user that Portcullis runs as may open, and is in force at once; while it is stopped, on the database.";
 
 const AFTER_HELP: &str = "\
 A first look:       portcullis demo

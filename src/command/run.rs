@@ -26,6 +26,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> miette::Result<()> {
         version = env!("CARGO_PKG_VERSION"),
         admin = %app.admin_address(),
         metrics = %app.metrics_address(),
+        socket = app.socket().map_or("off".into(), |path| path.to_string_lossy()).as_ref(),
         "ready"
     );
     signals.serve(app)

@@ -40,11 +40,11 @@ use crate::access::ListName;
 use crate::addr::Prefix;
 use crate::net::ConnectionLimits;
 use crate::time::Timestamp;
-use crate::{admin, control, identity, proxy, telemetry};
+use crate::{admin, control, identity, local, proxy, telemetry};
 use expected::Expected;
 use reader::{Mistakes, Reported, Section};
 use routes::Routes;
-use sections::TakenAddresses;
+use sections::{Places, TakenAddresses};
 use source::{Source, Span};
 use tree::SyntaxError;
 
@@ -57,6 +57,8 @@ pub struct Config {
     pub admin: admin::Settings,
     /// How often the admin API may be called.
     pub rate_limits: admin::rate::Settings,
+    /// The socket for the operator's commands; none: they are for a stopped program only.
+    pub local: Option<local::Settings>,
     /// A listener of its own for `/metrics`, `/healthz` and `/readyz`; none: they are on the admin listener.
     pub metrics_listen: Option<SocketAddr>,
     /// Limits of what is stored, and how often usage is.
@@ -151,9 +153,11 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
     let failures = limits.clone().map(|(.., failures)| failures);
     let control = root.section("usage", |section| sections::usage(section, limits.clone()));
     let limits = limits.map(|(connections, ..)| connections);
-    let listen = listen(root, &limits.clone().unwrap_or_default());
     let rate_limits = root.section("rate_limits", sections::rate_limits);
     let store = root.section("store", |section| sections::store(section, directory));
+    let database = store.as_ref().ok().map(|(path, _)| path.as_path());
+    let places = Places { directory, database };
+    let listen = listen(root, &limits.clone().unwrap_or_default(), places);
     let upstreams = root.named("upstreams", sections::upstream);
     let lists = root.named("lists", sections::list);
     let mut routes = Routes::new(root.names("upstreams"), root.names("lists"));
@@ -164,7 +168,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
     let workers = root.section("workers", sections::workers);
     let log = root.section("log", |section| sections::log(section, directory));
     limits?;
-    let (listeners, admin, metrics_listen) = listen?;
+    let (listeners, (admin, local), metrics_listen) = listen?;
     let (workers, drain) = workers?;
     let (store_path, key_file) = store?;
     Ok(Config {
@@ -177,6 +181,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
         },
         admin,
         rate_limits: rate_limits?,
+        local,
         metrics_listen,
         control: control?,
         digest: digest?,
@@ -189,10 +194,16 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
     })
 }
 
-type Listen = (Vec<proxy::ProxyListener>, admin::Settings, Option<SocketAddr>);
+type Admin = (admin::Settings, Option<local::Settings>);
+
+type Listen = (Vec<proxy::ProxyListener>, Admin, Option<SocketAddr>);
 
 /// Everything that listens, each on an address of its own.
-fn listen(root: &mut Section<'_>, limits: &ConnectionLimits) -> Result<Listen, Reported> {
+fn listen(
+    root: &mut Section<'_>,
+    limits: &ConnectionLimits,
+    places: Places<'_>,
+) -> Result<Listen, Reported> {
     let mut taken = TakenAddresses::default();
     let listeners = root
         .named("listeners", |name, section| sections::listener(name, section, limits, &mut taken));
@@ -200,7 +211,10 @@ fn listen(root: &mut Section<'_>, limits: &ConnectionLimits) -> Result<Listen, R
         true => Err(root.miss("listeners", "at least one, as in `[listeners.main]`")),
         false => Ok(listeners),
     });
-    let admin = root.section("admin", |section| sections::admin(section, limits, &mut taken));
+    let admin = root.section("admin", |section| {
+        let local = sections::local(section, places);
+        Ok((sections::admin(section, limits, &mut taken)?, local?))
+    });
     let metrics = root.section("metrics", |section| sections::metrics(section, &mut taken));
     Ok((listeners?, admin?, metrics?))
 }

@@ -25,7 +25,7 @@ use crate::net::{ConnectionLimits, ListenerSettings};
 use crate::proxy::ProxyListener;
 use crate::proxy::upstream::{UpstreamName, UpstreamSettings};
 use crate::telemetry::{AccessLogTarget, LogFormat, LogSettings};
-use crate::{admin, control};
+use crate::{admin, control, local};
 
 /// The addresses that listeners have taken so far, and each one's key.
 #[derive(Debug, Default)]
@@ -121,6 +121,43 @@ pub(super) fn admin(
     let listener = ListenerSettings { name: "admin".into(), listen, limits: limits.clone() };
     let (public_url, client_ip, body_bytes) = (public_url?, client_ip?, body_bytes?);
     Ok(admin::Settings { listener, client_ip, public_url, body_bytes })
+}
+
+/// Where relative paths begin, and where the database is, if that could be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places<'a> {
+    pub(super) directory: &'a Path,
+    pub(super) database: Option<&'a Path>,
+}
+
+/// `socket` of `[admin]`: the operator's way in, beside the database and named after it.
+pub(super) fn local(
+    section: &mut Section<'_>,
+    places: Places<'_>,
+) -> Result<Option<local::Settings>, Reported> {
+    let fits = |path: &Path| path.as_os_str().len() <= local::MOST_PATH_BYTES;
+    let Some(field) = section.take("socket") else {
+        let Some(database) = places.database else { return Ok(None) };
+        let socket = database.with_extension("sock");
+        if !fits(&socket) || socket == database {
+            let words = format!("{SOCKET}; the default is {}", socket.display());
+            return Err(section.miss("socket", words));
+        }
+        return Ok(Some(local::Settings { socket }));
+    };
+    let socket = field.read(|node| match node.as_str() {
+        Some("off") => Ok(None),
+        // A bare word is more likely a misspelt `off` than a socket.
+        Some(path) if path.contains(['/', '.']) => file(places.directory)(node).map(Some),
+        _ => Err(SOCKET.into()),
+    })?;
+    match socket {
+        Some(socket) if !fits(&socket) => Err(field.refuse(SOCKET)),
+        Some(socket) if Some(&*socket) == places.database => {
+            Err(field.refuse("another file than that of `store.path`"))
+        }
+        socket => Ok(socket.map(|socket| local::Settings { socket })),
+    }
 }
 
 /// `[metrics]`
@@ -384,6 +421,8 @@ const PROXIES_OF_HEADER: &str = "the ranges of the proxies whose `client_address
 
 const LOOPBACK: &str = "a loopback address, as in `127.0.0.1:8081`, or `insecure = true`: \
     credentials and lists would cross the network in plain text";
+
+const SOCKET: &str = "`off`, or the path of a socket, as in `./portcullis.sock`: 95 bytes at most, its directory included";
 
 const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 

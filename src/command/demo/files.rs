@@ -77,6 +77,11 @@ impl Utf8Dir {
         self.file("netrc")
     }
 
+    /// Where the operator's commands come in, unless the path is too long for that.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.file(SOCKET)
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         Path::new(&self.0).join(name)
     }
@@ -149,6 +154,9 @@ pub(super) fn read_facts(dir: &Utf8Dir) -> miette::Result<Facts> {
 /// How the config of a demo begins.
 pub(super) const MARK: &str = "# Written by `portcullis demo` at each start.\n";
 const CONFIG: &str = "portcullis.toml";
+
+/// The name of the socket for the operator's commands, with the dot that tells a path from a word.
+pub(super) const SOCKET: &str = "portcullis.sock";
 
 #[cfg(test)]
 mod tests {
