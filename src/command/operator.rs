@@ -78,14 +78,14 @@ fn unseen(reply: &Reply, error: &Report) -> Report {
             )
         }
         Reply::Account(new) => {
-            let id = &new.account.client_id;
+            let id = &new.client_id;
             format!(
                 "service account {id} was made: `portcullis service-account delete {id}` removes it"
             )
         }
         Reply::Secret(new) => format!(
             "secret {id} was made, and nobody has it: `portcullis service-account secret delete {account} {id}` removes it",
-            id = new.id,
+            id = new.secret.id,
             account = new.client_id,
         ),
         Reply::Organization(organization) => {

@@ -30,8 +30,8 @@ pub use command::Command;
 pub use complaint::Complaint;
 pub use refusal::Refusal;
 pub use reply::{
-    Account, Entries, Entry, Key, Listed, NewAccount, NewKey, NewSecret, Organization, Removed,
-    Reply, Secret, Shown, SigningKey,
+    Account, Entries, Entry, Key, Listed, NewKey, NewSecret, Organization, Removed, Reply, Secret,
+    Shown, SigningKey,
 };
 pub use run::run;
 pub use socket::{Bound, SocketError};

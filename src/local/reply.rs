@@ -6,8 +6,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::access;
+use crate::control::{CreatedAccount, CreatedSecret};
 use crate::id::SigningKeyId;
-use crate::identity::{self, Roles};
+use crate::identity::{self, ClientId, Roles};
 use crate::snapshot::Snapshot;
 
 /// The answer to a command that was carried out.
@@ -25,7 +26,7 @@ pub enum Reply {
     /// The service accounts of an organization.
     Accounts(Listed<Account>),
     /// A service account that was made.
-    Account(NewAccount),
+    Account(Account),
     /// A secret that was made.
     Secret(NewSecret),
     /// An access list, after the change if there was one.
@@ -106,24 +107,12 @@ pub struct Account {
     pub description: String,
     /// What it may do.
     pub roles: Vec<String>,
-    /// Its secrets, oldest first, masked.
+    /// Its secrets, oldest first.
     pub secrets: Vec<Secret>,
     /// How many entries its list has.
     pub entries: usize,
     /// When it was made.
     pub created_at: String,
-}
-
-/// A service account just made.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NewAccount {
-    /// The account.
-    #[serde(flatten)]
-    pub account: Account,
-    /// Its first secret, this once, where one was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<Shown>,
 }
 
 /// A secret of a service account.
@@ -132,8 +121,12 @@ pub struct NewAccount {
 pub struct Secret {
     /// Its id.
     pub id: String,
+    /// The secret itself, in the one reply that makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Shown>,
     /// What is shown of it ever after.
-    pub masked_secret_value: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked_secret_value: Option<String>,
     /// When it was made.
     pub created_at: String,
     /// From when on it is void.
@@ -149,14 +142,9 @@ pub struct Secret {
 pub struct NewSecret {
     /// Whose it is.
     pub client_id: String,
-    /// Its id.
-    pub id: String,
-    /// The secret itself, this once.
-    pub secret: Shown,
-    /// When it was made.
-    pub created_at: String,
-    /// From when on it is void.
-    pub expires_at: String,
+    /// The secret.
+    #[serde(flatten)]
+    pub secret: Secret,
 }
 
 /// An access list.
@@ -266,6 +254,16 @@ impl Key {
 }
 
 impl Account {
+    /// An account just made, with its first secret, if it has one.
+    pub(super) fn new(made: CreatedAccount, snapshot: &Snapshot) -> Self {
+        let mut account = Self::of(&made.account, snapshot);
+        if let Some(text) = made.secret {
+            account.secrets =
+                account.secrets.into_iter().map(|only| only.showing(text.clone())).collect();
+        }
+        account
+    }
+
     pub(super) fn of(account: &identity::ServiceAccount, snapshot: &Snapshot) -> Self {
         Self {
             client_id: account.client_id().to_string(),
@@ -282,13 +280,27 @@ impl Account {
 
 impl Secret {
     fn of(secret: &identity::Secret) -> Self {
+        let masked = format!("{}...{}", identity::Secret::PREFIX, secret.tail);
         Self {
             id: secret.id.to_string(),
-            masked_secret_value: format!("{}...{}", identity::Secret::PREFIX, secret.tail),
+            secret: None,
+            masked_secret_value: Some(masked),
             created_at: secret.created.to_rfc3339_seconds(),
             expires_at: secret.expires.to_rfc3339_seconds(),
             last_used_at: secret.last_used.map(|at| at.to_rfc3339_seconds()),
         }
+    }
+
+    /// The same, this once with the secret itself.
+    fn showing(self, text: SecretString) -> Self {
+        Self { secret: Some(text.into()), masked_secret_value: None, ..self }
+    }
+}
+
+impl NewSecret {
+    pub(super) fn of(made: CreatedSecret, account: ClientId) -> Self {
+        let secret = Secret::of(&made.secret).showing(made.text);
+        Self { client_id: account.to_string(), secret }
     }
 }
 

@@ -5,8 +5,7 @@ use super::find::{self, Credential};
 use super::input::{self, Rule, Violation};
 use super::refusal::Refusal;
 use super::reply::{
-    Account, Entries, Entry, Key, Listed, NewAccount, NewKey, NewSecret, Organization, Removed,
-    Reply,
+    Account, Entries, Entry, Key, Listed, NewKey, NewSecret, Organization, Removed, Reply,
 };
 use crate::access::AccessList;
 use crate::control::{self, CommandError, ControlPlane, CreatedKey, NewEntry, OrganizationUpdate};
@@ -151,8 +150,7 @@ async fn create_account(
     let org = find::organization(&control.snapshot(), new.organization.as_deref())?;
     let account = control::NewAccount { name, description, roles, secret_hours };
     let made = control.create_account(org, account, entries).await?;
-    let account = Account::of(&made.account, &control.snapshot());
-    Ok(Reply::Account(NewAccount { account, secret: made.secret.map(Into::into) }))
+    Ok(Reply::Account(Account::new(made, &control.snapshot())))
 }
 
 async fn delete_account(control: &ControlPlane, credential: &str) -> Result<Reply, Refusal> {
@@ -169,13 +167,7 @@ async fn create_secret(
     let valid = hours(valid)?;
     let found = find::account(&control.snapshot(), credential)?;
     let made = control.create_secret(found.org, found.id, valid).await?;
-    Ok(Reply::Secret(NewSecret {
-        client_id: ClientId(found.id).to_string(),
-        id: made.secret.id.to_string(),
-        secret: made.text.into(),
-        created_at: made.secret.created.to_rfc3339_seconds(),
-        expires_at: made.secret.expires.to_rfc3339_seconds(),
-    }))
+    Ok(Reply::Secret(NewSecret::of(made, ClientId(found.id))))
 }
 
 async fn delete_secret(

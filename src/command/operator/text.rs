@@ -4,9 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::local::{
-    Account, Entries, Key, NewAccount, NewKey, NewSecret, Organization, Reply, Secret,
-};
+use crate::local::{Account, Entries, Key, NewKey, NewSecret, Organization, Reply, Secret};
 
 /// The reply as text.
 pub(super) fn of(reply: &Reply) -> String {
@@ -133,21 +131,16 @@ fn secret_row(account: &Account, secret: &Secret) -> Vec<String> {
     vec![
         secret.id.clone(),
         account.client_id.clone(),
-        secret.masked_secret_value.clone(),
+        secret.masked_secret_value.clone().unwrap_or_default(),
         secret.expires_at.clone(),
         or_never(secret.last_used_at.as_deref()),
     ]
 }
 
-fn new_account(new: &NewAccount) -> String {
-    let NewAccount { account, secret } = new;
+fn new_account(account: &Account) -> String {
     let id = &account.client_id;
     let mut lines = vec![("client id", id.clone())];
-    if let (Some(secret), Some(kept)) = (secret, account.secrets.first()) {
-        lines.push(("secret", secret.expose().to_owned()));
-        lines.push(("secret's id", kept.id.clone()));
-        lines.push(("secret expires", kept.expires_at.clone()));
-    }
+    lines.extend(account.secrets.iter().flat_map(secret_facts));
     lines.extend([
         ("organization", account.org_id.clone()),
         ("roles", account.roles.join(", ")),
@@ -156,7 +149,7 @@ fn new_account(new: &NewAccount) -> String {
         ("allowed from", allowed(account.entries)),
     ]);
     let mut text = facts(&lines);
-    text.push_str(&match secret {
+    text.push_str(&match account.secrets.first() {
         Some(_) => format!("\n{SECRET_ONCE}"),
         None => format!(
             "\nIt has no secret yet: portcullis service-account secret create {id} --hours 2160\n"
@@ -167,13 +160,19 @@ fn new_account(new: &NewAccount) -> String {
 }
 
 fn new_secret(new: &NewSecret) -> String {
-    let text = facts(&[
-        ("client id", new.client_id.clone()),
-        ("secret", new.secret.expose().to_owned()),
-        ("secret's id", new.id.clone()),
-        ("secret expires", new.expires_at.clone()),
-    ]);
-    format!("{text}\n{SECRET_ONCE}")
+    let mut lines = vec![("client id", new.client_id.clone())];
+    lines.extend(secret_facts(&new.secret));
+    format!("{}\n{SECRET_ONCE}", facts(&lines))
+}
+
+/// A secret just made.
+fn secret_facts(secret: &Secret) -> [(&'static str, String); 3] {
+    let text = secret.secret.as_ref().map_or_else(String::new, |text| text.expose().to_owned());
+    [
+        ("secret", text),
+        ("secret's id", secret.id.clone()),
+        ("secret expires", secret.expires_at.clone()),
+    ]
 }
 
 fn entries(list: &Entries) -> String {
@@ -257,18 +256,4 @@ fn facts(facts: &[(&str, String)]) -> String {
 const SECRET_ONCE: &str = "The secret is shown this once: keep it as you keep a password.\n";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell_and_lines_have_no_spaces_at_their_end() {
-        let rows = [row(["A", "B", "C"]), row(["äöü", "b", ""]), row(["", "bb", "c c"])];
-        assert_eq!(table(&rows), "A    B   C\näöü  b\n     bb  c c\n");
-    }
-
-    #[test]
-    fn a_text_of_somebody_else_s_can_t_move_the_cursor() {
-        assert_eq!(plain("a\u{1b}[2Jb\nc\u{9b}d"), "a\\u{1b}[2Jb\\nc\\u{9b}d");
-        assert_eq!(plain("Büro 7"), "Büro 7");
-    }
-}
+mod tests;
