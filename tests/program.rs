@@ -1,6 +1,7 @@
 //! The program as an operator runs it: the real binary, its arguments, its files, its signals and its exit code.
 
 mod crash;
+mod operator;
 mod start;
 
 use std::io::Write as _;
@@ -38,12 +39,33 @@ mod the_command_line {
         ] {
             assert!(help.stdout.contains(line), "{line:?} in {}", help.stdout);
         }
+        for (group, _) in OPERATOR {
+            assert!(help.stdout.contains(&format!("  {group} ")), "{group} in {}", help.stdout);
+        }
         for command in ["demo", "init", "run", "check"] {
             let help = finish(&mut portcullis([command, "--help"]));
             assert_eq!(help.code, Some(0), "{command}");
             assert!(help.stdout.contains("[default: "), "{}", help.stdout);
         }
+        for (group, commands) in OPERATOR {
+            let help = finish(&mut portcullis([group, "--help"]));
+            assert!(help.stdout.contains("no credential is asked for"), "{}", help.stdout);
+            for command in *commands {
+                assert!(help.stdout.contains(&format!("  {command} ")), "{}", help.stdout);
+                let help = finish(&mut portcullis([group, command, "--help"]));
+                assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{group} {command}");
+            }
+        }
     }
+
+    /// The operator's commands, by group.
+    const OPERATOR: &[(&str, &[&str])] = &[
+        ("org", &["create", "list", "rename"]),
+        ("key", &["create", "list", "delete"]),
+        ("service-account", &["create", "list", "delete", "secret"]),
+        ("access-list", &["add", "rm", "list"]),
+        ("signing-key", &["rotate"]),
+    ];
 
     #[test]
     fn that_makes_no_sense_is_told_apart_from_a_failure() {
@@ -56,6 +78,26 @@ mod the_command_line {
             (&["init", "--allow", "office"], "expected an IPv4 or IPv6 address"),
             (&["init", "--organization", ""], "expected 1 to 64 characters"),
             (&["demo", "--proxy-listen", "localhost:80"], "as in 127.0.0.1:8080"),
+            (&["org"], "Usage: portcullis org <COMMAND>"),
+            (&["org", "create", " x"], "expected 1 to 64 characters on one line"),
+            (&["key", "create", "--desc", "x"], "--role <ROLE>"),
+            (
+                &["key", "create", "--desc", "", "--role", "ORG_OWNER"],
+                "expected 1 to 250 characters",
+            ),
+            (&["key", "create", "--desc", "x", "--role", "OWNER"], "expected one of ORG_OWNER, "),
+            (&["key", "delete", "1"], "expected an API key's id (24 lower-case"),
+            (&["access-list", "add", "abcdefgh"], "<ENTRY>..."),
+            (&["access-list", "add", "abcdefgh", "10.0.0.1/8"], "expected 10.0.0.0/8"),
+            (
+                &["access-list", "add", "abcdefgh", "0.0.0.0"],
+                "an address that requests can come from",
+            ),
+            (&["service-account", "create", "--name", "a/b"], "expected 1 to 64 letters, digits"),
+            (
+                &["service-account", "secret", "create", "abcdefgh", "--hours", "7"],
+                "hours from 8 to 8760",
+            ),
         ] {
             let Finished { code, stdout, stderr } = finish(&mut portcullis(arguments));
             assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}");

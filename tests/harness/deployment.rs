@@ -63,6 +63,11 @@ impl Deployment {
         self.path("portcullis.key")
     }
 
+    /// Where the operator's commands come in.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path("portcullis.sock")
+    }
+
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
@@ -97,6 +102,25 @@ impl Deployment {
     /// What a command that has to fail told on standard error: an error, what to do about it, and nothing of the program's insides.
     pub(crate) fn fail(&self, name: &str, arguments: &[&str]) -> String {
         assert_complaint(finish(&mut self.command(name, arguments)))
+    }
+
+    /// One of the operator's commands, such as `org list`.
+    pub(crate) fn operator(&self, arguments: &[&str]) -> Command {
+        let mut command = portcullis(arguments);
+        command.arg("--config").arg(self.config());
+        command
+    }
+
+    /// What one of the operator's commands printed as JSON; it has to succeed.
+    pub(crate) fn done(&self, arguments: &[&str]) -> serde_json::Value {
+        let Finished { code, stdout, stderr } = finish(self.operator(arguments).arg("--json"));
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{arguments:?}");
+        serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"))
+    }
+
+    /// What one of the operator's commands told that has to be refused.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> String {
+        assert_complaint(finish(&mut self.operator(arguments)))
     }
 
     /// Serves; when this returns, the program has said that it is ready.
