@@ -16,8 +16,9 @@ use portcullis::id::{CredentialId, IdGenerator, OrgId};
 use portcullis::identity::bearer::{self, Bearer};
 use portcullis::identity::digest::{self, Digest, NonceKey};
 use portcullis::identity::failures::{self, Failures};
-use portcullis::identity::{Authenticator, Refusal, Role, SchemeKind, SecretKeys};
+use portcullis::identity::{self, Authenticator, Role, SchemeKind, SecretKeys};
 use portcullis::keys::KeyFile;
+use portcullis::local::{self, Command, Refusal, Reply};
 use portcullis::net::{ConnectionLimits, ListenerSettings, client_ip};
 use portcullis::snapshot::Snapshot;
 use portcullis::store::SqliteStore;
@@ -61,6 +62,14 @@ pub struct Heard {
 }
 
 impl House {
+    /// Carries out an operator's command.
+    ///
+    /// # Errors
+    /// Why it was not carried out.
+    pub fn operate(&self, command: Command) -> Result<Reply, Refusal> {
+        self.runtime.block_on(local::run(&self.control, command))
+    }
+
     /// A house as it is before anybody has called.
     pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
@@ -146,7 +155,8 @@ impl House {
     fn authorization(&self, method: &Method, target: &Uri) -> HeaderValue {
         let schemes = [SchemeKind::Digest];
         let now = self.clock.now();
-        let challenges = self.authenticator.challenges(&schemes, &Refusal::NotPresented, now);
+        let challenges =
+            self.authenticator.challenges(&schemes, &identity::Refusal::NotPresented, now);
         let challenge = parameters(challenges[0].as_bytes()).expect("a challenge is well formed");
         let nonce = challenge.into_iter().find(|(name, _)| name == "nonce").expect("a nonce").1;
         let target = target.path_and_query().map_or("", |target| target.as_str());

@@ -1,5 +1,7 @@
 //! What is refused, where it is said to be, and what is said to be expected.
 
+use std::path::{Path, PathBuf};
+
 use portcullis::identity::SchemeKind;
 use portcullis::net::client_ip::AddressHeader;
 use portcullis::proxy::route::Organizations;
@@ -327,6 +329,58 @@ mod a_listener {
         ] {
             assert_eq!(mistakes(&format!("[admin]\n{lines}")), [""; 0], "{lines}");
         }
+    }
+}
+
+mod the_operator_s_socket {
+    use super::*;
+
+    const EXPECTED: &str = "expected `off`, or the path of a socket, as in `./portcullis.sock`: 95 bytes at most, its directory included";
+
+    fn socket(lines: &str) -> Option<PathBuf> {
+        parse(&with(lines)).unwrap().local.map(|settings| settings.socket)
+    }
+
+    #[test]
+    fn stands_beside_the_database_under_its_name_unless_it_is_told_otherwise() {
+        for (lines, expected) in [
+            ("", Some("portcullis.sock")),
+            ("[store]\npath = \"/var/lib/p/first.db\"", Some("/var/lib/p/first.sock")),
+            ("[admin]\nsocket = \"run/p.sock\"", Some("run/p.sock")),
+            ("[admin]\nsocket = \"/run/p\"", Some("/run/p")),
+            ("[admin]\nsocket = \"off\"", None),
+        ] {
+            assert_eq!(socket(lines).as_deref(), expected.map(Path::new), "{lines}");
+        }
+    }
+
+    #[test]
+    fn has_a_path_that_a_socket_can_have() {
+        let path = |bytes: usize| format!("/{}", "x".repeat(bytes - 1));
+        let at = |path: &str| format!("[admin]\nsocket = \"{path}\"");
+        assert_eq!(socket(&at(&path(95))), Some(PathBuf::from(path(95))));
+        for wrong in ["of", "", &path(96)] {
+            let [mistake] = &mistakes(&at(wrong))[..] else { panic!("{wrong}") };
+            assert!(mistake.starts_with("t:8:10: key `admin.socket`: found `\""), "{mistake}");
+            assert!(mistake.ends_with(EXPECTED), "{mistake}");
+        }
+        let database = path(96);
+        let [mistake] = &mistakes(&format!("[store]\npath = \"{database}\""))[..] else {
+            panic!("{database}")
+        };
+        let default =
+            format!("key `admin.socket`: missing, {EXPECTED}; the default is {database}.sock");
+        assert!(mistake.ends_with(&default), "{mistake}");
+        let off = format!("[store]\npath = \"{database}\"\n[admin]\nsocket = \"off\"");
+        assert_eq!(mistakes(&off), [""; 0]);
+    }
+
+    #[test]
+    fn is_no_file_of_the_store() {
+        assert_mistake(
+            "[admin]\nsocket = \"./p.db\"\n[store]\npath = \"./p.db\"",
+            "8:10: key `admin.socket`: found `\"./p.db\"`, expected another file than that of `store.path`",
+        );
     }
 }
 
