@@ -100,30 +100,40 @@ pub enum CredentialName {
     Client(ClientId),
 }
 
+/// The name of an organization.
+///
 /// # Errors
 /// The text can't name an organization.
 pub fn organization_name(text: &str) -> Result<String, Rule> {
     is(is_organization_name, text, Rule::OrganizationName)
 }
 
+/// The description of an API key.
+///
 /// # Errors
 /// The text can't describe an API key.
 pub fn key_description(text: &str) -> Result<String, Rule> {
     is(is_key_description, text, Rule::KeyDescription)
 }
 
+/// The name of a service account.
+///
 /// # Errors
 /// The text can't name a service account.
 pub fn account_name(text: &str) -> Result<String, Rule> {
     is(is_account_name, text, Rule::AccountName)
 }
 
+/// The description of a service account.
+///
 /// # Errors
 /// The text can't describe a service account.
 pub fn account_description(text: &str) -> Result<String, Rule> {
     is(is_account_description, text, Rule::AccountDescription)
 }
 
+/// The role of that name.
+///
 /// # Errors
 /// There is no such role.
 pub fn role(text: &str) -> Result<Role, Rule> {
@@ -140,6 +150,8 @@ pub fn entry(text: &str) -> Result<NewEntry, Rule> {
     NewEntry::spelled(prefix, address).ok_or(Rule::Specified)
 }
 
+/// A credential, named in any of the ways there are.
+///
 /// # Errors
 /// The text is no id, no public key and no client id.
 pub fn credential(text: &str) -> Result<CredentialName, Rule> {
@@ -149,12 +161,16 @@ pub fn credential(text: &str) -> Result<CredentialName, Rule> {
     id().or_else(public_key).or_else(client).ok_or(Rule::Credential)
 }
 
+/// The id of a secret.
+///
 /// # Errors
 /// The text is no id.
 pub fn secret(text: &str) -> Result<SecretId, Rule> {
     text.parse().map_err(|_| Rule::Secret)
 }
 
+/// Hours that a secret may be valid.
+///
 /// # Errors
 /// The text is no number of hours that a secret may be valid.
 pub fn secret_hours(text: &str) -> Result<u32, Rule> {
