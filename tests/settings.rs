@@ -31,7 +31,7 @@ fn settings_say_what_holds_and_keep_what_is_set() {
     let mut expected = json!({
         "apiAccessListRequired": true,
         "customSessionTimeouts": null,
-        "genAIFeaturesEnabled": false,
+        "genAIFeaturesEnabled": true,
         "maxServiceAccountSecretValidityInHours": null,
         "multiFactorAuthRequired": false,
         "operationsContact": null,
@@ -66,7 +66,7 @@ fn a_setting_that_nothing_here_would_keep_is_refused_by_its_name() {
     for (name, value, code) in [
         ("multiFactorAuthRequired", json!(true), "VALIDATION_ERROR"),
         ("restrictEmployeeAccess", json!(true), "VALIDATION_ERROR"),
-        ("genAIFeaturesEnabled", json!(true), "VALIDATION_ERROR"),
+        ("genAIFeaturesEnabled", json!(false), "VALIDATION_ERROR"),
         ("streamsCrossGroupEnabled", json!(true), "VALIDATION_ERROR"),
         ("securityContact", json!("security@example.com"), "VALIDATION_ERROR"),
         ("operationsContact", json!("ops@example.com"), "VALIDATION_ERROR"),

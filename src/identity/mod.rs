@@ -81,7 +81,7 @@ impl Authenticator {
                 Outcome::Verified(principal) => return Ok(principal),
                 Outcome::Refused(reason) => {
                     let refusal = Refusal::Refused { scheme: kind, reason };
-                    if !refusal.is_stale() {
+                    if refusal.is_failure() {
                         self.failures.count(client, now);
                     }
                     return Err(refusal);
@@ -196,6 +196,16 @@ impl Refusal {
             Self::Refused { reason, .. } => {
                 matches!(reason, RefusalReason::StaleNonce | RefusalReason::Replayed)
             }
+        }
+    }
+
+    /// Whether it counts against the address that it came from. What was right once does not: a stale nonce, an access token whose
+    /// time is over. Nobody gets there by guessing, and a busy client gets there with many requests at once.
+    fn is_failure(&self) -> bool {
+        match self {
+            Self::TooManyFailures(_) | Self::NotPresented => false,
+            Self::Refused { reason: RefusalReason::ExpiredToken, .. } => false,
+            Self::Refused { .. } => !self.is_stale(),
         }
     }
 

@@ -4,6 +4,7 @@ use portcullis::identity::Role;
 use serde_json::json;
 
 use super::*;
+use crate::harness::account::{Account, bearer};
 use crate::harness::client::authorization;
 
 /// Two failures at once, then one in ten seconds.
@@ -132,6 +133,25 @@ fn a_nonce_that_is_stale_or_was_used_is_no_failure() {
         again(&mut client); // An expired nonce.
     }
     assert_eq!(proxied(&gateway, "127.0.0.1", &gateway.owner).status, 200);
+}
+
+#[test]
+fn a_token_whose_hour_is_over_is_no_failure_and_a_forged_one_is() {
+    let (gateway, clock) = limited();
+    let account = Account::new(&gateway, Role::Member, &["127.0.0.1"]);
+    let (token, forged) = (account.token(&gateway), format!("{}x", account.token(&gateway)));
+    let present = |token: &str| gateway.client().request("GET", "/", &[&bearer(token)], b"");
+    assert_eq!(present(&token).status, 200);
+    at(&clock, 3_600 * SECOND);
+    for _ in 0..5 {
+        assert_eq!(present(&token).status, 401);
+    }
+    let fresh = account.token(&gateway);
+    assert_eq!(present(&fresh).status, 200);
+    for _ in 0..2 {
+        assert_eq!(present(&forged).status, 401);
+    }
+    assert_limited(&present(&fresh), "10");
 }
 
 /// A gateway behind a trusted proxy on 127.0.0.1, and a key that may come from anywhere.

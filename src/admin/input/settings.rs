@@ -40,6 +40,7 @@ pub(in crate::admin) fn parse_settings_update(
 #[derive(Clone, Copy)]
 enum Held {
     False,
+    True,
     /// Nobody: `null`, or as one client has it, an empty text.
     Nobody,
     Nothing,
@@ -50,6 +51,7 @@ impl Held {
     fn is_same(self, sent: &Value) -> bool {
         match self {
             Self::False => *sent == Value::Bool(false),
+            Self::True => *sent == Value::Bool(true),
             Self::Nobody => sent.as_str() == Some(""),
             Self::Nothing => false,
         }
@@ -65,7 +67,8 @@ const HOURS_EXPECTED: &str = "a whole number from 8 to 8760, or null for no maxi
 /// The settings that cannot be set. Source: the published schema, August 2026.
 const HELD: &[(&str, Held, &str)] = &[
     ("customSessionTimeouts", Held::Nothing, "null"),
-    ("genAIFeaturesEnabled", Held::False, "false"),
+    // The one that is on unless it is turned off, which Terraform sends with every change.
+    ("genAIFeaturesEnabled", Held::True, "true"),
     ("multiFactorAuthRequired", Held::False, "false"),
     ("operationsContact", Held::Nothing, "null"),
     ("restrictEmployeeAccess", Held::False, "false"),
@@ -108,7 +111,7 @@ mod tests {
                 json!({
                     "apiAccessListRequired": false,
                     "customSessionTimeouts": null,
-                    "genAIFeaturesEnabled": false,
+                    "genAIFeaturesEnabled": true,
                     "multiFactorAuthRequired": false,
                     "operationsContact": null,
                     "restrictEmployeeAccess": false,
@@ -129,7 +132,7 @@ mod tests {
     fn a_setting_that_cannot_be_kept_is_refused_by_its_name() {
         for (name, value) in [
             ("customSessionTimeouts", json!({ "idleSessionTimeoutInSeconds": 60 })),
-            ("genAIFeaturesEnabled", json!(true)),
+            ("genAIFeaturesEnabled", json!(false)),
             ("multiFactorAuthRequired", json!(true)),
             ("multiFactorAuthRequired", json!("false")),
             ("operationsContact", json!("")),

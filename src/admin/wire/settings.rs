@@ -13,7 +13,7 @@ pub(in crate::admin) fn settings(organization: &Organization) -> Value {
     to_value(&WireSettings {
         api_access_list_required: organization.access_list_required,
         custom_session_timeouts: (),
-        gen_ai_features_enabled: false,
+        gen_ai_features_enabled: true,
         max_service_account_secret_validity_in_hours: organization.most_secret_hours,
         multi_factor_auth_required: false,
         operations_contact: (),
@@ -33,7 +33,7 @@ pub(in crate::admin) struct WireSettings {
     /// Always `null`: there are no sessions.
     #[schema(schema_with = scalar::null)]
     custom_session_timeouts: (),
-    /// Always false: there are none.
+    /// Always true, the published default: there are none to be turned off.
     #[serde(rename = "genAIFeaturesEnabled")]
     gen_ai_features_enabled: bool,
     /// Hours that a new secret of a service account may be valid at most; `null`: 8760.
@@ -74,7 +74,7 @@ mod tests {
             json!({
                 "apiAccessListRequired": true,
                 "customSessionTimeouts": null,
-                "genAIFeaturesEnabled": false,
+                "genAIFeaturesEnabled": true,
                 "maxServiceAccountSecretValidityInHours": 24,
                 "multiFactorAuthRequired": false,
                 "operationsContact": null,

@@ -58,7 +58,16 @@ fn account(title: &str) -> ObjectBuilder {
 
 /// `false`, or `null`, which says the same.
 pub(in crate::admin) fn false_or_null() -> ObjectBuilder {
-    let values = [serde_json::Value::Bool(false), serde_json::Value::Null];
+    one_or_null(false)
+}
+
+/// `true`, or nothing said.
+pub(in crate::admin) fn true_or_null() -> ObjectBuilder {
+    one_or_null(true)
+}
+
+fn one_or_null(value: bool) -> ObjectBuilder {
+    let values = [serde_json::Value::Bool(value), serde_json::Value::Null];
     ObjectBuilder::new()
         .schema_type(utoipa::openapi::schema::SchemaType::Array(vec![Type::Boolean, Type::Null]))
         .enum_values(Some(values))

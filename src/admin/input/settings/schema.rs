@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 
 use crate::admin::document::scalar;
-use crate::admin::input::account::schema::false_or_null;
+use crate::admin::input::account::schema::{false_or_null, true_or_null};
 
 /// What changes of an organization's settings. What is left out stays, and so does what is `null`, except for the maximum,
 /// which `null` takes away.
@@ -21,9 +21,9 @@ pub(in crate::admin) struct SettingsUpdate {
     /// Cannot be set.
     #[schema(schema_with = scalar::null, required = false)]
     custom_session_timeouts: Value,
-    /// Cannot be turned on.
+    /// Cannot be turned off.
     #[serde(rename = "genAIFeaturesEnabled")]
-    #[schema(schema_with = false_or_null, required = false)]
+    #[schema(schema_with = true_or_null, required = false)]
     gen_ai_features_enabled: Option<bool>,
     /// Hours that a new secret of a service account may be valid at most; `null`: no maximum but the API's own.
     #[schema(schema_with = scalar::hours_or_null, required = false)]
