@@ -205,6 +205,11 @@ def test_each_refusal_has_its_status_and_code(site, owner, entries):
     assert blocks(owner.read(entries)) == []
 
 
+def test_a_script_asks_for_its_own_address(site, owner):
+    answer = owner.get(f"{site.admin_url}/api/private/ipinfo", accept="*/*")
+    assert (answer.status, answer.json()) == (200, {"currentIpv4Address": "127.0.0.1"})
+
+
 def test_what_is_left_of_the_rate_is_told(owner):
     first, second = succeeded(owner.get(owner.keys)), succeeded(owner.get(owner.keys))
     assert first.header("ratelimit-limit") == second.header("ratelimit-limit") == "500"

@@ -10,6 +10,7 @@ import json
 import pytest
 from pyatlassdk.admin import AtlasAdminClient, AtlasApiError
 from pyatlassdk.admin.models.create_atlas_organization_api_key import CreateAtlasOrganizationApiKey
+from pyatlassdk.admin.models.organization_settings import OrganizationSettings
 from pyatlassdk.admin.models.update_atlas_organization_api_key import UpdateAtlasOrganizationApiKey
 from pyatlassdk.admin.models.user_access_list_request import UserAccessListRequest
 
@@ -217,3 +218,29 @@ def test_a_wrong_or_missing_credential_is_unauthorized(site, private_key):
     public_key = site.public_key if private_key else None
     with client_of(site, public_key, private_key) as client:
         assert refusal(client.organizations.list_orgs)[0] == 401
+
+
+def test_the_settings_of_an_organization_are_read_and_changed(site, owner):
+    orgs = owner.organizations
+    assert orgs.get_org_settings(site.org).api_access_list_required is True
+    changed = orgs.update_org_settings(
+        site.org, OrganizationSettings(max_service_account_secret_validity_in_hours=24)
+    )
+    assert changed.max_service_account_secret_validity_in_hours == 24
+    assert changed.api_access_list_required is True
+    orgs.update_org_settings(site.org, OrganizationSettings(max_service_account_secret_validity_in_hours=8760))
+    assert orgs.get_org_settings(site.org).max_service_account_secret_validity_in_hours == 8760
+
+
+def test_the_status_of_the_system_names_the_caller_and_its_address(site, owner):
+    """The client takes no other name of the service than the published one, and insists on each entry's `ipAddress`."""
+    owner.programmatic_api_keys.create_org_api_key_access_list_entry(
+        site.key_id, site.org, [block("198.51.100.0/24")]
+    )
+    status = owner.root.get_system_status()
+    assert (status.ip_address, status.api_key.id) == ("127.0.0.1", site.key_id)
+    assert [(entry.cidr_block, entry.ip_address) for entry in status.api_key.access_list] == [
+        ("127.0.0.1/32", "127.0.0.1"),
+        ("::1/128", "::1"),
+        ("198.51.100.0/24", None),
+    ]
