@@ -1,5 +1,7 @@
 //! What the texts of organizations and credentials may be. The admin API and the operator's commands both ask here.
 
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
+
 /// Characters of a name. Source: the published schema.
 pub const MOST_NAME_CHARACTERS: usize = 64;
 
@@ -18,7 +20,7 @@ pub fn is_key_description(text: &str) -> bool {
     has_characters(text, MOST_DESCRIPTION_CHARACTERS) && !text.contains('\0')
 }
 
-/// Whether `text` may name a service account: 1 to 64 letters, digits, spaces and ``-_.,'``. Source: contract, section 9.
+/// Whether `text` may name a service account: 1 to 64 letters and digits of any script, spaces and ``-_.,'``. Source: contract, section 9.
 pub fn is_account_name(text: &str) -> bool {
     has_characters(text, MOST_NAME_CHARACTERS) && text.chars().all(is_plain)
 }
@@ -33,7 +35,9 @@ fn has_characters(text: &str, most: usize) -> bool {
 }
 
 fn is_plain(character: char) -> bool {
-    character.is_alphanumeric() || "-_.,' ".contains(character)
+    let group = character.general_category_group();
+    matches!(group, GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number)
+        || "-_.,' ".contains(character)
 }
 
 #[cfg(test)]
@@ -62,10 +66,10 @@ mod tests {
 
     #[test]
     fn an_account_s_texts_are_letters_digits_and_a_few_marks() {
-        for text in ["ci", "Büro 7", "a-b_c.d,e'f", &"ä".repeat(64)] {
+        for text in ["ci", "Büro 7", "a-b_c.d,e'f", "构建", "Ⅷ", &"ä".repeat(64)] {
             assert!(is_account_name(text) && is_account_description(text), "{text:?}");
         }
-        for text in ["", "a\nb", "a/b", "<b>", "a\u{7}"] {
+        for text in ["", "a\nb", "a/b", "<b>", "a\u{7}", "\u{903}", "😀"] {
             assert!(!is_account_name(text) && !is_account_description(text), "{text:?}");
         }
         assert!(!is_account_name(&"x".repeat(65)) && is_account_description(&"x".repeat(65)));

@@ -7,8 +7,7 @@ use serde_json::Value;
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema, SchemaFormat};
 
-use crate::admin::input::account;
-use crate::identity::text::MOST_DESCRIPTION_CHARACTERS;
+use crate::identity::text::{MOST_DESCRIPTION_CHARACTERS, MOST_NAME_CHARACTERS};
 use crate::identity::{Organization, Role, Token};
 
 /// The format of one address, as `ipAddress` has it.
@@ -125,12 +124,12 @@ pub(in crate::admin) fn client_id() -> ObjectBuilder {
 
 /// What people call a service account.
 pub(in crate::admin) fn account_name() -> ObjectBuilder {
-    plain_text(account::MOST_NAME_CHARACTERS).examples(["ci"])
+    plain_text(MOST_NAME_CHARACTERS).examples(["ci"])
 }
 
 /// What a service account is for.
 pub(in crate::admin) fn account_description() -> ObjectBuilder {
-    plain_text(account::MOST_DESCRIPTION_CHARACTERS).examples(["Builds of the main branch"])
+    plain_text(MOST_DESCRIPTION_CHARACTERS).examples(["Builds of the main branch"])
 }
 
 fn plain_text(most: usize) -> ObjectBuilder {

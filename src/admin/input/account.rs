@@ -3,11 +3,13 @@
 pub(in crate::admin) mod schema;
 
 use serde_json::{Map, Value};
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
 
 use super::{Place, Rule, Violation, flag_member, object, parse_roles, text_member, whole_number};
 use crate::control::{AccountUpdate, NewAccount};
 use crate::identity::Organization;
+use crate::identity::text::{
+    MOST_DESCRIPTION_CHARACTERS, MOST_NAME_CHARACTERS, is_account_description, is_account_name,
+};
 
 /// What the body of a POST says about a new account.
 ///
@@ -47,8 +49,9 @@ fn parse_names_and_roles(
     place: &Place,
     members: &Map<String, Value>,
 ) -> Result<AccountUpdate, Violation> {
-    let name = plain_text(place, members, "name", MOST_NAME_CHARACTERS)?;
-    let description = plain_text(place, members, "description", MOST_DESCRIPTION_CHARACTERS)?;
+    let name = plain_text(place, members, "name", is_account_name, MOST_NAME_CHARACTERS)?;
+    let most = MOST_DESCRIPTION_CHARACTERS;
+    let description = plain_text(place, members, "description", is_account_description, most)?;
     let roles = members.get("roles").filter(|roles| !roles.is_null());
     let roles = roles.map(|roles| parse_roles(&place.member("roles"), roles, Rule::ARole));
     Ok(AccountUpdate { name, description, roles: roles.transpose()? })
@@ -72,32 +75,20 @@ fn parse_hours(place: &Place, members: &Map<String, Value>) -> Result<Option<u32
     whole_number(place, members, HOURS, Organization::SECRET_HOURS, HOURS_EXPECTED)
 }
 
-/// A text of letters and digits of any script and a few signs. Source: the published schema.
+/// A text of letters and digits of any script and a few signs.
 fn plain_text(
     place: &Place,
     members: &Map<String, Value>,
     name: &'static str,
+    fits: fn(&str) -> bool,
     most: usize,
 ) -> Result<Option<String>, Violation> {
     let Some(text) = text_member(place, members, name)? else { return Ok(None) };
-    let fits = (1..=most).contains(&text.chars().count()) && text.chars().all(is_plain);
-    if !fits {
+    if !fits(text) {
         return Err(place.member(name).breaks_text(text, Rule::PlainText { most }));
     }
     Ok(Some(text.to_owned()))
 }
-
-fn is_plain(character: char) -> bool {
-    let group = character.general_category_group();
-    matches!(group, GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number)
-        || "-_.,' ".contains(character)
-}
-
-/// Characters of an account's name. Source: the published schema.
-pub(in crate::admin) const MOST_NAME_CHARACTERS: usize = 64;
-
-/// Characters of an account's description. Source: the published schema.
-pub(in crate::admin) const MOST_DESCRIPTION_CHARACTERS: usize = 250;
 
 const HOURS: &str = "secretExpiresAfterHours";
 
