@@ -5,6 +5,7 @@ mod socket;
 use std::process::Stdio;
 
 use super::Deployment;
+use crate::harness::account::{bearer, post_form};
 use crate::harness::client::{Client, Credential};
 use crate::harness::deployment::{Owner, Running, assert_complaint};
 use crate::harness::program::finish;
@@ -193,6 +194,46 @@ fn a_first_key_of_a_new_organization_signs_in_at_once() {
     assert_eq!(Client::connect(running.proxy).digest(&wrong, "GET", "/", &[], b"").status, 401);
     let told = running.stop().stderr;
     assert!(!told.contains(&owner.credential.private_key), "{told}");
+}
+
+#[test]
+fn a_service_account_s_token_outlives_a_new_signing_key_and_ends_with_the_account() {
+    let (deployment, _) = Deployment::without_upstream();
+    let running = deployment.run();
+    let made = deployment.done(&[
+        "service-account",
+        "create",
+        "--name",
+        "ci",
+        "--desc",
+        "of the build",
+        "--role",
+        "ORG_READ_ONLY",
+        "--allow",
+        "127.0.0.1",
+        "--secret-hours",
+        "24",
+    ]);
+    let id = text(&made, "clientId");
+    let token = || {
+        let secret = text(&made["secrets"][0], "secret");
+        let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+        let admin = &mut Client::connect(running.admin);
+        let answer = post_form(admin, "/api/oauth/token", &[], &form);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        text(&answer.json(), "access_token").to_owned()
+    };
+    let status = |token: &str| {
+        Client::connect(running.proxy).request("GET", "/", &[&bearer(token)], b"").status
+    };
+    let before = token();
+    assert_eq!(status(&before), 502, "let through to an upstream that is away");
+    deployment.done(&["signing-key", "rotate"]);
+    let after = token();
+    assert_ne!(after.split('.').next(), before.split('.').next(), "signed with another key");
+    assert_eq!((status(&before), status(&after)), (502, 502));
+    deployment.done(&["service-account", "delete", id]);
+    assert_eq!((status(&before), status(&after)), (401, 401));
 }
 
 #[test]
