@@ -66,10 +66,8 @@ impl Slice {
 
     /// What is wrong with `body` by a schema that may refer to the document's.
     fn faults(&self, schema: &Value, body: &Value) -> Vec<String> {
-        let mut whole = schema.clone();
-        whole["components"] = self.0["components"].clone();
         // A reference's neighbours are ignored, so it goes one level deeper.
-        let whole = json!({ "allOf": [schema], "components": whole["components"] });
+        let whole = json!({ "allOf": [schema], "components": self.0["components"] });
         let validator: Validator = jsonschema::options()
             .with_draft(Draft::Draft4)
             .should_validate_formats(true)
@@ -322,4 +320,43 @@ fn every_published_query_parameter_is_read_within_its_bounds() {
             }
         }
     }
+}
+
+#[test]
+fn what_breaks_a_published_schema_is_found() {
+    let mut document = json!({ "components": { "schemas": {
+        "Link": { "type": "object", "properties": { "rel": { "type": "string" } } },
+        "Entry": {
+            "type": "object",
+            "required": ["at"],
+            "properties": {
+                "at": { "type": "string", "format": "date-time" },
+                "address": { "type": "string", "nullable": true, "pattern": "^(?!0)[0-9.]+$" },
+                "count": { "type": "integer", "minimum": 1 },
+                "links": { "type": "array", "items": { "$ref": "#/components/schemas/Link" } },
+            },
+        },
+    } } });
+    adapt(&mut document["components"]["schemas"], "");
+    let slice = Slice(document);
+    let schema = json!({ "$ref": "#/components/schemas/Entry" });
+    let good = json!({ "at": "2026-07-25T17:20:00Z", "address": "10.0.0.1", "count": 0, "links": [{ "rel": "self" }] });
+    assert_eq!(slice.faults(&schema, &good), [""; 0]);
+    for (name, value) in [
+        ("at", json!(null)),
+        ("at", json!("yesterday")),
+        ("address", json!("0.0.0.0")),
+        ("address", json!(7)),
+        ("count", json!("1")),
+        ("links", json!([{ "rel": "self", "more": 1 }])),
+        ("more", json!(1)),
+    ] {
+        let mut bad = good.clone();
+        bad[name] = value;
+        assert_eq!(slice.faults(&schema, &bad).len(), 1, "{bad}");
+    }
+    let mut null = good;
+    null["address"] = json!(null);
+    assert_eq!(slice.faults(&schema, &null), [""; 0], "nullable");
+    assert_eq!(slice.faults(&schema, &json!({})).len(), 1, "a member that is required");
 }
