@@ -300,7 +300,7 @@ fn r25_org_owner_may_all_and_every_role_counts_as_org_member() {
 
 //= 1: HEAD works wherever GET does
 #[test]
-fn r27_head_works_wherever_get_does_and_tells_the_same_without_the_body() {
+fn r26_head_works_wherever_get_does_and_tells_the_same_without_the_body() {
     let gateway = gateway();
     // A list that no call of this test stands on, so that its counts stay.
     let (spare, _) = gateway.new_key(&[Role::Member], &[ENTRY]);

@@ -4,7 +4,7 @@ use super::*;
 
 //= 1: GET /api/private/ipinfo
 #[test]
-fn r28_get_api_private_ipinfo_tells_the_callers_address_behind_authentication_without_a_version() {
+fn r27_get_api_private_ipinfo_tells_the_callers_address_behind_authentication_without_a_version() {
     let gateway = gateway();
     let target = "/api/private/ipinfo";
     let ask = || call(&gateway, "GET", target).headers(&[]);
@@ -20,7 +20,7 @@ fn r28_get_api_private_ipinfo_tells_the_callers_address_behind_authentication_wi
 
 //= 1: GET /api/atlas/v2 (2023-01-01)
 #[test]
-fn r29_get_api_atlas_v2_tells_app_name_build_ip_address_api_key_and_throttling() {
+fn r28_get_api_atlas_v2_tells_app_name_build_ip_address_api_key_and_throttling() {
     let gateway = gateway();
     let answer = call(&gateway, "GET", V2).send();
     assert_eq!(answer.header("content-type"), Some(V2023_TYPE));
@@ -40,7 +40,7 @@ const SETTINGS: &str = "/api/atlas/v2/orgs/{org}/settings";
 
 //= 1: GET/PATCH /orgs/{orgId}/settings
 #[test]
-fn r30_get_and_patch_settings_api_access_list_required() {
+fn r29_get_and_patch_settings_api_access_list_required() {
     let gateway = gateway();
     let before = accepted(&call(&gateway, "GET", SETTINGS).send(), "GET");
     assert_eq!(before["apiAccessListRequired"], true);
@@ -59,7 +59,7 @@ fn r30_get_and_patch_settings_api_access_list_required() {
 
 //= 1: GET/PATCH /orgs/{orgId}/settings
 #[test]
-fn r30_max_service_account_secret_validity_in_hours_8_to_8760() {
+fn r29_max_service_account_secret_validity_in_hours_8_to_8760() {
     let gateway = gateway();
     let patch = |hours: Value| {
         let body = json!({ "maxServiceAccountSecretValidityInHours": hours });
@@ -80,7 +80,7 @@ fn r30_max_service_account_secret_validity_in_hours_8_to_8760() {
 
 //= 1: GET/PATCH /orgs/{orgId}/settings
 #[test]
-fn r30_settings_are_read_by_every_role_and_changed_by_an_owner() {
+fn r29_settings_are_read_by_every_role_and_changed_by_an_owner() {
     let gateway = gateway();
     for role in Role::ALL.into_iter().filter(|role| *role != Role::Owner) {
         let (_, caller) = gateway.new_key(&[role], &["127.0.0.1"]);

@@ -55,7 +55,7 @@ fn every_operation_answers(prefix: &str, end: &str) {
 
 //= 1: /api/atlas/v2 | needs
 #[test]
-fn r31_api_atlas_v2_needs_a_versioned_accept() {
+fn r30_api_atlas_v2_needs_a_versioned_accept() {
     every_operation_answers(V2, "");
     let gateway = gateway();
     let answer = call(&gateway, "GET", &format!("{V2}/orgs")).headers(&[]).send();
@@ -64,20 +64,20 @@ fn r31_api_atlas_v2_needs_a_versioned_accept() {
 
 table! { every_operation_answers;
     //= 1: /api/atlas/v1.0
-    r32_api_atlas_v1_0_the_same_resources_in_plain_application_json("/api/atlas/v1.0", "");
+    r31_api_atlas_v1_0_the_same_resources_in_plain_application_json("/api/atlas/v1.0", "");
     //= 1: /api/public/v1.0
-    r33_api_public_v1_0_the_same_paths("/api/public/v1.0", "");
+    r32_api_public_v1_0_the_same_paths("/api/public/v1.0", "");
     //= 1: a trailing /
-    r35_a_trailing_slash_is_accepted_under_api_atlas_v2(V2, "/");
+    r34_a_trailing_slash_is_accepted_under_api_atlas_v2(V2, "/");
     //= 1: a trailing /
-    r35_a_trailing_slash_is_accepted_under_api_atlas_v1_0("/api/atlas/v1.0", "/");
+    r34_a_trailing_slash_is_accepted_under_api_atlas_v1_0("/api/atlas/v1.0", "/");
     //= 1: a trailing /
-    r35_a_trailing_slash_is_accepted_under_api_public_v1_0("/api/public/v1.0", "/");
+    r34_a_trailing_slash_is_accepted_under_api_public_v1_0("/api/public/v1.0", "/");
 }
 
 //= 1: last segment whitelist, accesslist
 #[test]
-fn r34_the_old_names_of_access_list_are_known_under_the_two_v1_0_prefixes_only() {
+fn r33_the_old_names_of_access_list_are_known_under_the_two_v1_0_prefixes_only() {
     let gateway = gateway();
     for name in ["whitelist", "accesslist"] {
         for prefix in &PREFIXES[1..] {
@@ -105,7 +105,7 @@ fn r34_the_old_names_of_access_list_are_known_under_the_two_v1_0_prefixes_only()
 
 //= 1: Service accounts have only ever been published under v2
 #[test]
-fn r36_service_accounts_are_answered_under_v1_0_too() {
+fn r35_service_accounts_are_answered_under_v1_0_too() {
     let gateway = gateway();
     for prefix in &PREFIXES[1..] {
         let accounts = format!("{prefix}/orgs/{{org}}/serviceAccounts");
