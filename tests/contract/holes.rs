@@ -64,13 +64,34 @@ fn every_row_of_the_page_has_a_test_and_every_test_a_row() {
             wrong.push(format!("no test for section {}: {}", row.section, row.text));
         }
     }
+    let mut places = Vec::new();
     for citation in &citations {
-        match rows.iter().filter(|row| citation.names(row)).count() {
-            1 => {}
-            found => wrong.push(format!("{found} rows are what {citation:?} names")),
+        let mut named = (0..rows.len()).filter(|index| citation.names(&rows[*index]));
+        match (named.next(), named.next()) {
+            (Some(place), None) => places.push((&citation.test, place)),
+            _ => wrong.push(format!("none or several rows are what {citation:?} names")),
         }
     }
+    wrong.extend(out_of_order(places));
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+/// Tests whose numbers come before others' in the same module though their rows come later. A test of several rows is where
+/// the first of them is.
+fn out_of_order(mut places: Vec<(&String, usize)>) -> Vec<String> {
+    // Up to the number, names sort as the list of tests does.
+    let number = |test: &str| test.rfind("::r").map(|start| test[..start + 5].to_owned());
+    places.sort_by_key(|(test, place)| (number(test), *place));
+    places.dedup_by_key(|(test, _)| *test);
+    let wrong = places.windows(2).filter(|pair| {
+        let (before, after) = (number(pair[0].0), number(pair[1].0));
+        let module =
+            |number: &Option<String>| number.as_ref().map(|text| text[..text.len() - 3].to_owned());
+        module(&before) == module(&after) && before != after && pair[0].1 >= pair[1].1
+    });
+    wrong
+        .map(|pair| format!("{} and {} are not in the page's order", pair[0].0, pair[1].0))
+        .collect()
 }
 
 /// The files whose tests are rows.

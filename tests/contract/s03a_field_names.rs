@@ -178,7 +178,7 @@ fn r07_a_service_accounts_entry_has_no_links() {
 
 //= 3: The two sets of names do
 #[test]
-fn r08_the_names_of_a_service_accounts_entry_are_the_same_under_every_prefix() {
+fn r00_the_names_of_a_service_accounts_entry_are_the_same_under_every_prefix() {
     let gateway = gateway();
     let account = Account::new(&gateway, Role::Member, &["203.0.113.10"]);
     for prefix in PREFIXES {
@@ -191,7 +191,7 @@ fn r08_the_names_of_a_service_accounts_entry_are_the_same_under_every_prefix() {
 
 //= 3: The two sets of names do
 #[test]
-fn r08_the_names_of_a_keys_entry_are_the_same_under_every_prefix() {
+fn r00_the_names_of_a_keys_entry_are_the_same_under_every_prefix() {
     let gateway = gateway();
     let names = |prefix: &str| {
         let list = OWN_LIST.replace(V2, prefix);
@@ -207,7 +207,7 @@ fn r08_the_names_of_a_keys_entry_are_the_same_under_every_prefix() {
 
 //= 3: Times: UTC
 #[test]
-fn r09_times_are_utc_to_the_second_without_a_fraction() {
+fn r08_times_are_utc_to_the_second_without_a_fraction() {
     let (key, account) = (of_a_key().used, of_an_account().used);
     for time in [
         &key[0]["created"],
@@ -223,7 +223,7 @@ fn r09_times_are_utc_to_the_second_without_a_fraction() {
 
 //= 3: Members come in alphabetical order
 #[test]
-fn r10_members_come_in_alphabetical_order() {
+fn r09_members_come_in_alphabetical_order() {
     let gateway = gateway();
     let text = call(&gateway, "GET", OWN_LIST).send().text();
     let names =
@@ -235,7 +235,7 @@ fn r10_members_come_in_alphabetical_order() {
 
 //= 3: A real answer
 #[test]
-fn r11_a_real_answer_is_given_here_too() {
+fn r10_a_real_answer_is_given_here_too() {
     let clock = clock_at(START);
     let gateway = gateway_with(Options { clock: Some(clock), ..Options::default() });
     let (key, _) = gateway.new_key(&[Role::Member], &[]);
@@ -260,7 +260,7 @@ fn r11_a_real_answer_is_given_here_too() {
 
 //= 3: Self links
 #[test]
-fn r12_self_links_are_absolute_and_lead_to_the_entry() {
+fn r11_self_links_are_absolute_and_lead_to_the_entry() {
     let gateway = gateway();
     let entries = json!([{ "ipAddress": "2001:DB8::A" }, { "cidrBlock": "198.51.100.0/24" }]);
     for prefix in PREFIXES {
@@ -278,7 +278,7 @@ fn r12_self_links_are_absolute_and_lead_to_the_entry() {
 
 //= 3: Self links
 #[test]
-fn r12_links_have_the_host_that_the_request_named() {
+fn r11_links_have_the_host_that_the_request_named() {
     let gateway = gateway();
     let target = format!("{V2}/orgs");
     let mut client = Client::connect(gateway.admin()).naming("Gateway.Example:8443");

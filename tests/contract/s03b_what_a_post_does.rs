@@ -7,7 +7,7 @@ use proptest::test_runner::TestRunner;
 
 //= 3: Body: a JSON array
 #[test]
-fn r13_the_body_is_a_json_array_even_for_one_entry() {
+fn r12_the_body_is_a_json_array_even_for_one_entry() {
     let (gateway, list) = with_list(&[]);
     for body in [r#"{"ipAddress":"203.0.113.10"}"#, "\"203.0.113.10\"", "null", "true", "7", "{}"] {
         let answer = call(&gateway, "POST", &list).body(body).send();
@@ -22,7 +22,7 @@ fn r13_the_body_is_a_json_array_even_for_one_entry() {
 
 //= 3: Entries not yet in the list are added
 #[test]
-fn r14_entries_not_yet_in_the_list_are_added_and_nothing_is_replaced_or_removed() {
+fn r13_entries_not_yet_in_the_list_are_added_and_nothing_is_replaced_or_removed() {
     let (gateway, list) = with_list(&["203.0.113.30", "10.0.0.0/8"]);
     let page = add(
         &gateway,
@@ -35,7 +35,7 @@ fn r14_entries_not_yet_in_the_list_are_added_and_nothing_is_replaced_or_removed(
 
 //= 3: Entries not yet in the list are added
 #[test]
-fn r14_all_or_nothing_one_bad_element_and_none_is_stored() {
+fn r13_all_or_nothing_one_bad_element_and_none_is_stored() {
     let (gateway, list) = with_list(&[]);
     for (row, bad) in [
         ("an unreadable address", json!({ "ipAddress": "nowhere" })),
@@ -64,7 +64,7 @@ fn r14_all_or_nothing_one_bad_element_and_none_is_stored() {
 
 //= 3: The answer is 200 and a page
 #[test]
-fn r15_the_answer_is_200_and_a_page_of_the_whole_list_after_the_change() {
+fn r14_the_answer_is_200_and_a_page_of_the_whole_list_after_the_change() {
     let (gateway, list) = with_list(&["203.0.113.30"]);
     let page = add(&gateway, &list, &json!([{ "ipAddress": "203.0.113.20" }]));
     assert_eq!(ranges(&page), ["203.0.113.30/32", "203.0.113.20/32"], "no echo of what was sent");
@@ -74,7 +74,7 @@ fn r15_the_answer_is_200_and_a_page_of_the_whole_list_after_the_change() {
 
 //= 3: The answer is 200 and a page
 #[test]
-fn r15_the_page_is_cut_by_the_query() {
+fn r14_the_page_is_cut_by_the_query() {
     let (gateway, list) = with_list(&[]);
     let body = json!([{ "ipAddress": "10.0.0.1" }, { "ipAddress": "10.0.0.2" }, { "ipAddress": "10.0.0.3" }]);
     let page = add(&gateway, &format!("{list}?itemsPerPage=2&pageNum=2"), &body);
@@ -85,7 +85,7 @@ fn r15_the_page_is_cut_by_the_query() {
 
 //= 3: Order of the list
 #[test]
-fn r16_the_order_of_the_list_is_oldest_first_and_ties_by_position_in_the_request() {
+fn r15_the_order_of_the_list_is_oldest_first_and_ties_by_position_in_the_request() {
     let (mut gateway, list) = with_list(&[]);
     add(&gateway, &list, &json!([{ "ipAddress": "10.0.0.3" }, { "cidrBlock": "10.0.0.0/8" }]));
     add(&gateway, &list, &json!([{ "ipAddress": "10.0.0.2" }, { "ipAddress": "10.0.0.1" }]));
@@ -126,7 +126,7 @@ fn numbered(first: usize, count: usize) -> Value {
 
 //= 3: Order of the list
 #[test]
-fn r16_following_next_visits_each_entry_once_in_stable_order_while_others_add() {
+fn r15_following_next_visits_each_entry_once_in_stable_order_while_others_add() {
     let gateway = gateway();
     // Few cases: each is a walk over real sockets. The pages alone have many, in `admin::page`.
     let config =
