@@ -81,14 +81,17 @@ fn r29_max_service_account_secret_validity_in_hours_8_to_8760() {
 //= 1: GET/PATCH /orgs/{orgId}/settings
 #[test]
 fn r29_settings_are_read_by_every_role_and_changed_by_an_owner() {
-    let gateway = gateway();
+    let more = "[rate_limits]\norganization_settings = \"off\"".to_owned();
+    let gateway = gateway_with(Options { more, ..Options::default() });
     for role in Role::ALL.into_iter().filter(|role| *role != Role::Owner) {
         let (_, caller) = gateway.new_key(&[role], &["127.0.0.1"]);
         let answer = call(&gateway, "PATCH", SETTINGS)
             .by(&caller)
             .body(r#"{"apiAccessListRequired":false}"#)
             .send();
-        refused(&answer, 403, "USER_UNAUTHORIZED", role.as_str());
+        let problem = refused(&answer, 403, "USER_UNAUTHORIZED", role.as_str());
+        assert_eq!(problem["parameters"], json!(["ORG_OWNER"]));
+        accepted(&call(&gateway, "GET", SETTINGS).by(&caller).send(), role.as_str());
     }
     let settings = accepted(&call(&gateway, "GET", SETTINGS).send(), "GET");
     assert_eq!(settings["apiAccessListRequired"], true);

@@ -138,10 +138,14 @@ table! { gets_2024_08_05;
 #[test]
 fn r03_2023_01_01_is_earlier_than_the_first_version_of_service_accounts() {
     let gateway = gateway();
-    for date in ["2023-01-01", "2024-08-04"] {
-        let accept = format!("Accept: application/vnd.atlas.{date}+json");
-        let answer = call(&gateway, "GET", ACCOUNTS).headers(&[&accept]).send();
-        let problem = refused(&answer, 406, "INVALID_VERSION_DATE", date);
+    for accept in [
+        "Accept: application/vnd.atlas.2023-01-01+json",
+        "Accept: application/vnd.atlas.2024-08-04+json",
+        "Accept: application/json",
+        "Accept: */*",
+    ] {
+        let answer = call(&gateway, "GET", ACCOUNTS).headers(&[accept]).send();
+        let problem = refused(&answer, 406, "INVALID_VERSION_DATE", accept);
         tells(&problem, &[VERSION_2024], "the version that there is");
     }
 }

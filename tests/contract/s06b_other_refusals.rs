@@ -194,6 +194,13 @@ fn r25_resource_not_found_service_accounts_secrets_and_their_entries() {
         assert_eq!(problem["parameters"][0], named, "{method} {target}");
         tells(&problem, &[named], &target);
     }
+    // An API key is no service account, and one of these is no API key.
+    let key = format!("{ACCOUNTS}/mdb_sa_id_{}", gateway.key_id);
+    let answer = call(&gateway, "GET", &key).send();
+    refused(&answer, 404, "RESOURCE_NOT_FOUND", "an API key");
+    let id = account.client_id.trim_start_matches("mdb_sa_id_");
+    let answer = call(&gateway, "GET", &format!("{KEYS}/{id}")).send();
+    refused(&answer, 404, "API_KEY_NOT_FOUND", "a service account");
 }
 
 //= 6: 404 SERVICE_ACCOUNT_NOT_FOUND

@@ -212,8 +212,10 @@ fn r09_request_count_moves_on_admitted_requests_only_and_not_on_asking_for_token
     for from in ["127.0.0.5", "127.0.0.5", "127.0.0.6"] {
         accepted(&ask(from), from);
     }
+    let proxied = gateway.client().request("GET", "/thing", &[&bearer(&token)], b"");
+    assert_eq!(proxied.status, 200);
     let page = call(&gateway, "GET", &list_of_account(&account)).send().json();
     let counts: Vec<_> =
         page["results"].as_array().unwrap().iter().map(|entry| &entry["requestCount"]).collect();
-    assert_eq!(counts, [1, 2]);
+    assert_eq!(counts, [2, 2]);
 }

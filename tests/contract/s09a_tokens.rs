@@ -38,6 +38,9 @@ fn oauth_refused(answer: &Answer, status: u16, error: &str) -> String {
     let members: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(members, ["error", "error_description"], "never the API's shape: {body}");
     assert_eq!(body["error"], error);
+    assert_eq!(answer.header("x-error-code"), None);
+    let challenge = (status == 401).then_some("Basic realm=\"MMS Public API\"");
+    assert_eq!(answer.header("www-authenticate"), challenge);
     body["error_description"].as_str().unwrap().to_owned()
 }
 
@@ -170,20 +173,28 @@ fn r06_errors_401_invalid_client_alike_for_a_wrong_secret_and_an_unknown_client(
     let gateway = gateway();
     let account = Account::new(&gateway, Role::Member, &[]);
     let wrong = format!("mdb_sa_sk_{}", "x".repeat(40));
+    let (id, secret) = (&account.client_id, &account.secret);
     let grant = "grant_type=client_credentials";
-    let lines = [
-        basic(&account.client_id, &wrong),
-        basic(&format!("mdb_sa_id_{NOTHING}"), &account.secret),
-        basic(&gateway.owner.public_key, &gateway.owner.private_key),
-        "Authorization: Basic !".to_owned(),
-        "Authorization: Bearer abc".to_owned(),
-    ];
-    let heard: BTreeSet<_> = lines
-        .iter()
-        .map(|line| oauth_refused(&form(&gateway, TOKEN, &[line], grant), 401, "invalid_client"))
-        .collect();
-    assert_eq!(heard.len(), 1, "{heard:?}");
-    oauth_refused(&form(&gateway, TOKEN, &[], grant), 401, "invalid_client");
+    let key = &gateway.owner;
+    let mut heard = BTreeSet::new();
+    for (case, line, body) in [
+        ("nothing presented", None, grant.to_owned()),
+        ("a wrong secret", Some(basic(id, &wrong)), grant.to_owned()),
+        ("an empty secret", Some(basic(id, "")), grant.to_owned()),
+        ("an unknown client", Some(basic(&format!("mdb_sa_id_{NOTHING}"), secret)), grant.into()),
+        ("no client's name at all", Some(basic("robot", secret)), grant.to_owned()),
+        ("an API key", Some(basic(&key.public_key, &key.private_key)), grant.to_owned()),
+        ("another scheme", Some(bearer("abc")), grant.to_owned()),
+        ("no Base64", Some("Authorization: Basic !".to_owned()), grant.to_owned()),
+        ("half of it in the form", None, format!("{grant}&client_id={id}")),
+        ("wrong in the form", None, format!("{grant}&client_id={id}&client_secret={wrong}")),
+        ("before the grant type is looked at", None, "grant_type=password".to_owned()),
+    ] {
+        let lines: Vec<&str> = line.as_deref().into_iter().collect();
+        let answer = form(&gateway, TOKEN, &lines, &body);
+        heard.insert(oauth_refused(&answer, 401, "invalid_client"));
+        assert_eq!(heard.len(), 1, "{case}: {heard:?}");
+    }
 }
 
 /// A form beside a good client, without the client's own parameters.
@@ -207,6 +218,8 @@ table! { form_is_400;
     );
     //= 9: errors
     r06_errors_400_invalid_request_to_revoke_nothing(REVOKE, "token_type_hint=access_token", "invalid_request");
+    //= 9: errors
+    r06_errors_400_invalid_request_to_revoke_an_empty_token(REVOKE, "token=", "invalid_request");
     //= 9: errors
     r06_errors_400_unsupported_grant_type(TOKEN, "grant_type=password", "unsupported_grant_type");
     //= 9: errors
@@ -258,15 +271,20 @@ fn r07_revoke_200_with_no_body_also_for_a_token_already_dead() {
     let account = Account::new(&gateway, Role::Member, &["127.0.0.1"]);
     let token = account.token(&gateway);
     accepted(&orgs_bearing(&gateway, &token), "before");
+    let another = account.token(&gateway);
     let revoke = |token: &str| {
-        let body = format!("{}&token={token}&token_type_hint=access_token", account.form());
-        let answer = form(&gateway, REVOKE, &[], &body);
-        assert_eq!((answer.status, answer.text()), (200, String::new()), "{token}");
+        for hint in ["&token_type_hint=access_token", "&token_type_hint=refresh_token", ""] {
+            let body = format!("{}&token={token}{hint}", account.form());
+            let answer = form(&gateway, REVOKE, &[], &body);
+            assert_eq!((answer.status, answer.text()), (200, String::new()), "{token}{hint}");
+            assert_eq!(answer.header("content-type"), None);
+        }
     };
     revoke(&token);
     has_ended(&gateway, &token);
-    revoke(&token);
+    revoke(&format!("{another}x"));
     revoke("never.was.one");
+    accepted(&orgs_bearing(&gateway, &another), "and no other has ended");
     clock.set(Timestamp::from_millis(NOON + 7_200_000));
     revoke(&token);
 }
@@ -279,8 +297,9 @@ fn r07_revoke_asks_for_the_same_client_authentication() {
     let token = account.token(&gateway);
     let body = format!("token={token}");
     oauth_refused(&form(&gateway, REVOKE, &[], &body), 401, "invalid_client");
-    let wrong = basic(&account.client_id, "mdb_sa_sk_wrong");
-    oauth_refused(&form(&gateway, REVOKE, &[&wrong], &body), 401, "invalid_client");
+    for line in [basic(&account.client_id, "mdb_sa_sk_wrong"), bearer(&token)] {
+        oauth_refused(&form(&gateway, REVOKE, &[&line], &body), 401, "invalid_client");
+    }
     accepted(&orgs_bearing(&gateway, &token), "it was not revoked");
     let right = basic(&account.client_id, &account.secret);
     assert_eq!(form(&gateway, REVOKE, &[&right], &body).status, 200);
@@ -331,7 +350,7 @@ fn r09_use_on_the_admin_api_and_on_proxied_routes() {
 //= 9: Deleting the account, or the secret
 #[test]
 fn r10_deleting_the_account_ends_its_tokens_at_once() {
-    let gateway = gateway();
+    let mut gateway = gateway();
     let account = Account::new(&gateway, Role::Member, &["127.0.0.1"]);
     let token = account.token(&gateway);
     accepted(&orgs_bearing(&gateway, &token), "before");
@@ -339,12 +358,14 @@ fn r10_deleting_the_account_ends_its_tokens_at_once() {
     gone(&call(&gateway, "DELETE", &target).send(), V2024_TYPE, "delete");
     has_ended(&gateway, &token);
     oauth_refused(&account.ask(&gateway), 401, "invalid_client");
+    gateway.restart();
+    has_ended(&gateway, &token);
 }
 
 //= 9: Deleting the account, or the secret
 #[test]
 fn r10_deleting_the_secret_a_token_came_from_ends_its_tokens_and_no_others() {
-    let gateway = gateway();
+    let mut gateway = gateway();
     let account = Account::new(&gateway, Role::Member, &["127.0.0.1"]);
     let secrets = format!("{ACCOUNTS}/{}/secrets", account.client_id);
     let made = call(&gateway, "POST", &secrets).body(r#"{"secretExpiresAfterHours":8}"#);
@@ -359,5 +380,8 @@ fn r10_deleting_the_secret_a_token_came_from_ends_its_tokens_and_no_others() {
     gone(&call(&gateway, "DELETE", &target).send(), V2024_TYPE, "delete");
     has_ended(&gateway, &of_first);
     oauth_refused(&account.ask(&gateway), 401, "invalid_client");
+    accepted(&orgs_bearing(&gateway, &of_second), "the other secret's token");
+    gateway.restart();
+    has_ended(&gateway, &of_first);
     accepted(&orgs_bearing(&gateway, &of_second), "the other secret's token");
 }

@@ -84,7 +84,7 @@ fn r12_secret_is_mdb_sa_sk_and_40_characters() {
 //= 9: shown
 #[test]
 fn r13_secret_is_shown_only_in_the_answer_that_makes_it_and_masked_afterwards() {
-    let gateway = gateway();
+    let mut gateway = gateway();
     let made = make(&gateway, json!({}));
     let path = path_of(&made);
     let secrets = format!("{path}/secrets");
@@ -92,6 +92,7 @@ fn r13_secret_is_shown_only_in_the_answer_that_makes_it_and_masked_afterwards() 
     let second = succeeded(&second, 201, "a second secret");
     let whole = [text(&made["secrets"][0], "secret"), text(&second, "secret")];
     let masked = whole.map(|secret| format!("mdb_sa_sk_...{}", &secret[secret.len() - 4..]));
+    gateway.restart();
     for (row, answer) in [
         ("alone", call(&gateway, "GET", &path).send()),
         ("changed", call(&gateway, "PATCH", &path).body("{}").send()),
@@ -222,8 +223,9 @@ fn r16_number_2_secrets_per_account() {
     let body = json!({ "secretExpiresAfterHours": 8 });
     succeeded(&post(&gateway, &secrets, &body), 201, "the second");
     let answer = post(&gateway, &secrets, &body);
-    assert_eq!(answer.status, 400, "{}", answer.text());
-    tells(&answer.json(), &["2"], "the third");
+    let problem = refused(&answer, 400, "MAX_SECRETS_PER_SERVICE_ACCOUNT_EXCEEDED", "the third");
+    assert_eq!(problem["parameters"], json!([2]));
+    tells(&problem, &["2"], "the third");
     let first = format!("{secrets}/{}", text(&made["secrets"][0], "id"));
     gone(&call(&gateway, "DELETE", &first).send(), V2024_TYPE, "one less");
     succeeded(&post(&gateway, &secrets, &body), 201, "makes room");
@@ -238,8 +240,9 @@ fn r16_number_200_accounts_per_organization() {
     }
     make(&gateway, json!({}));
     let answer = post(&gateway, ACCOUNTS, &account_body(json!({})));
-    assert_eq!(answer.status, 400, "{}", answer.text());
-    tells(&answer.json(), &["200"], "the 201st");
+    let problem = refused(&answer, 400, "MAX_SERVICE_ACCOUNTS_PER_ORG_EXCEEDED", "the 201st");
+    assert_eq!(problem["parameters"], json!([200]));
+    tells(&problem, &["200"], "the 201st");
 }
 
 /// A body that may not make an account is refused by code, the member is named with its value, and none is made.
@@ -285,6 +288,8 @@ table! { create_is_refused;
     r17_create_roles_are_required(json!({ "roles": "absent" }), "MISSING_ATTRIBUTE", "roles", "roles");
     //= 9: create account
     r17_create_roles_at_least_one(json!({ "roles": [] }), "VALIDATION_ERROR", "roles", "at least one");
+    //= 9: create account
+    r17_create_roles_that_are_no_array(json!({ "roles": "ORG_OWNER" }), "INVALID_ATTRIBUTE", "roles", "\"ORG_OWNER\"");
     //= 9: create account
     r17_create_a_role_that_there_is_not(
         json!({ "roles": ["ORG_MEMBER", "ORG_KING"] }), "INVALID_ROLE_FOR_ORG", "roles[1]", "\"ORG_KING\""
@@ -341,7 +346,7 @@ fn r17_create_without_initial_secret_makes_an_account_that_has_none() {
 //= 9: change account
 #[test]
 fn r18_change_account_any_of_name_description_roles_and_null_is_as_absent() {
-    let gateway = gateway();
+    let mut gateway = gateway();
     let made = make(&gateway, json!({ "roles": ["ORG_READ_ONLY"] }));
     let path = path_of(&made);
     let (robot, build) = ("robot", "for the build");
@@ -375,6 +380,9 @@ fn r18_change_account_any_of_name_description_roles_and_null_is_as_absent() {
         assert_eq!(changed["clientId"], made["clientId"]);
         assert_eq!(call(&gateway, "GET", &path).send().json(), changed);
     }
+    let before = call(&gateway, "GET", &path).send().json();
+    gateway.restart();
+    assert_eq!(call(&gateway, "GET", &path).send().json(), before, "and after a restart");
 }
 
 /// A change that may not be is refused by code, and the member is named.

@@ -59,39 +59,6 @@ fn a_client_presents_itself_in_the_header_or_in_the_form_with_or_without_a_final
 }
 
 #[test]
-fn who_is_not_a_client_learns_nothing_but_that() {
-    let gateway = gateway();
-    let account = Account::new(&gateway, Role::Member, HERE);
-    let Account { client_id: id, secret, .. } = &account;
-    let grant = "grant_type=client_credentials";
-    let nobody = "mdb_sa_id_000000000000000000000000";
-    let mut texts = std::collections::BTreeSet::new();
-    for (case, line, form) in [
-        ("nothing presented", None, grant.to_owned()),
-        ("a wrong secret", Some(basic(id, "mdb_sa_sk_wrong")), grant.to_owned()),
-        ("an unknown client", Some(basic(nobody, secret)), grant.to_owned()),
-        ("no client's name at all", Some(basic("ci", secret)), grant.to_owned()),
-        ("an empty secret", Some(basic(id, "")), grant.to_owned()),
-        ("another scheme", Some(bearer("abc")), grant.to_owned()),
-        (
-            "an API key",
-            Some(basic(&gateway.owner.public_key, &gateway.owner.private_key)),
-            grant.into(),
-        ),
-        ("no Base64", Some("Authorization: Basic ???".to_owned()), grant.to_owned()),
-        ("half of it in the form", None, format!("{grant}&client_id={id}")),
-        ("wrong in the form", None, format!("{grant}&client_id={id}&client_secret=wrong")),
-        ("before the grant type is looked at", None, "grant_type=password".to_owned()),
-    ] {
-        let lines: Vec<&str> = line.as_deref().into_iter().collect();
-        let answer = post(&gateway, TOKEN, &lines, &form);
-        refused(&answer, 401, "invalid_client", case);
-        texts.insert(answer.text());
-    }
-    assert_eq!(texts.len(), 1, "{texts:?}");
-}
-
-#[test]
 fn a_request_that_cannot_be_understood_is_told_why() {
     let gateway = gateway();
     let account = Account::new(&gateway, Role::Member, HERE);
@@ -156,28 +123,6 @@ fn the_endpoints_are_for_posting_and_say_so_in_their_own_shape() {
     }
     let elsewhere = post(&gateway, "/api/oauth/introspect", &[], "token=x");
     assert_eq!((elsewhere.status, elsewhere.error_code().as_str()), (404, "RESOURCE_NOT_FOUND"));
-}
-
-#[test]
-fn a_token_is_given_to_any_address_and_used_from_those_on_the_list() {
-    let gateway = gateway();
-    let account = Account::new(&gateway, Role::Member, HERE);
-    let from = |address: &str| Client::connect_from(address.parse().unwrap(), gateway.admin());
-    let answer = post_form(&mut from("127.0.0.9"), TOKEN, &[], &account.form());
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let body = answer.json();
-    let token = body["access_token"].as_str().unwrap();
-    assert_eq!(on_both_planes(&gateway, token), (200, 200));
-    let used = from("127.0.0.9").request("GET", "/api/atlas/v1.0/orgs", &[&bearer(token)], b"");
-    assert_eq!((used.status, used.error_code().as_str()), (403, "IP_ADDRESS_NOT_ON_ACCESS_LIST"));
-    let revoked = post_form(
-        &mut from("127.0.0.9"),
-        REVOKE,
-        &[&basic(&account.client_id, &account.secret)],
-        &format!("token={token}"),
-    );
-    assert_eq!(revoked.status, 200);
-    assert_eq!(on_both_planes(&gateway, token), (401, 401));
 }
 
 #[test]

@@ -1,47 +1,6 @@
-//! When a token ends without being taken back, and the keys that sign tokens.
+//! How long a token and the key that signed it last, and what changes under a token that is out.
 
 use super::*;
-
-fn delete(gateway: &Gateway, path: &str) {
-    let target = format!("/api/atlas/v1.0/orgs/{}/serviceAccounts/{path}", gateway.org);
-    let answer = gateway.api_with(&gateway.owner, "DELETE", &target, &[], "");
-    assert_eq!(answer.status, 204, "{}", answer.text());
-}
-
-#[test]
-fn a_token_ends_with_the_secret_that_it_was_given_for_and_not_with_the_other() {
-    let mut gateway = gateway();
-    let account = Account::new(&gateway, Role::Member, HERE);
-    let target = format!(
-        "/api/atlas/v1.0/orgs/{}/serviceAccounts/{}/secrets",
-        gateway.org, account.client_id
-    );
-    let hours = r#"{"secretExpiresAfterHours":8}"#;
-    let made = gateway.api_with(&gateway.owner, "POST", &target, &[], hours).json();
-    let second = Account { secret: made["secret"].as_str().unwrap().to_owned(), ..account.clone() };
-    let (old, new) = (account.token(&gateway), second.token(&gateway));
-    assert_eq!(on_both_planes(&gateway, &old), (200, 200));
-    delete(&gateway, &format!("{}/secrets/{}", account.client_id, account.secret_id));
-    refused(&account.ask(&gateway), 401, "invalid_client", "the secret is gone");
-    assert_eq!(on_both_planes(&gateway, &old), (401, 401));
-    assert_eq!(on_both_planes(&gateway, &new), (200, 200));
-    gateway.restart();
-    assert_eq!(on_both_planes(&gateway, &old), (401, 401), "after a restart as well");
-    assert_eq!(on_both_planes(&gateway, &new), (200, 200));
-}
-
-#[test]
-fn tokens_end_with_their_account() {
-    let mut gateway = gateway();
-    let account = Account::new(&gateway, Role::Member, HERE);
-    let token = account.token(&gateway);
-    assert_eq!(on_both_planes(&gateway, &token), (200, 200));
-    delete(&gateway, &account.client_id);
-    assert_eq!(on_both_planes(&gateway, &token), (401, 401));
-    refused(&account.ask(&gateway), 401, "invalid_client", "the account is gone");
-    gateway.restart();
-    assert_eq!(on_both_planes(&gateway, &token), (401, 401), "after a restart as well");
-}
 
 #[test]
 fn a_token_lives_for_an_hour_and_never_longer_than_its_secret() {
