@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::account::bearer;
 use super::client::{Answer, Client, Credential};
+use super::described;
 use super::gateway::{Gateway, Options};
 use super::upstream::Upstream;
 
@@ -89,13 +90,21 @@ impl<'a> Call<'a> {
     }
 
     /// As a digest client: asks, is challenged, asks again.
+    #[track_caller]
     pub(crate) fn send(self) -> Answer {
         self.send_on(&mut self.connect())
     }
 
+    #[track_caller]
     pub(crate) fn send_on(&self, client: &mut Client) -> Answer {
         let lines: Vec<&str> = self.headers.iter().map(String::as_str).collect();
-        client.digest(self.credential, self.method, &self.target, &lines, &self.body)
+        self.described(client.digest(
+            self.credential,
+            self.method,
+            &self.target,
+            &lines,
+            &self.body,
+        ))
     }
 
     /// With an access token in place of a key.
@@ -106,9 +115,17 @@ impl<'a> Call<'a> {
     }
 
     /// Without any credential.
+    #[track_caller]
     pub(crate) fn send_anonymously(self) -> Answer {
         let lines: Vec<&str> = self.headers.iter().map(String::as_str).collect();
-        self.connect().request(self.method, &self.target, &lines, &self.body)
+        self.described(self.connect().request(self.method, &self.target, &lines, &self.body))
+    }
+
+    /// The answer, once it is found to be as the API's own document has it.
+    #[track_caller]
+    fn described(&self, answer: Answer) -> Answer {
+        described::check(self.method, &self.target, &self.body, &answer);
+        answer
     }
 }
 

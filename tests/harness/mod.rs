@@ -26,6 +26,7 @@ pub(crate) mod account;
 pub(crate) mod api;
 pub(crate) mod client;
 pub(crate) mod deployment;
+pub(crate) mod described;
 pub(crate) mod flag;
 pub(crate) mod gateway;
 pub(crate) mod h2;
