@@ -259,7 +259,8 @@ fn flag_member(
     }
 }
 
-/// The number within `range` that a member is; `None` where it is absent or null.
+/// The number within `range` that a member is; `None` where it is absent or null. `8.0` is as whole as `8`: JSON knows one
+/// kind of number, and clients that know one as well may write it so.
 fn whole_number(
     place: &Place,
     members: &Map<String, Value>,
@@ -274,11 +275,17 @@ fn whole_number(
             return Err(place.member(name).breaks(Some(other), Rule::Type("a whole number")));
         }
     };
-    let whole = number.as_u64().and_then(|number| u32::try_from(number).ok());
+    let whole = number.as_u64().or_else(|| number.as_f64().and_then(to_whole));
+    let whole = whole.and_then(|number| u32::try_from(number).ok());
     match whole.filter(|number| range.contains(number)) {
         Some(number) => Ok(Some(number)),
         None => Err(place.member(name).breaks(members.get(name), Rule::Number(expected))),
     }
+}
+
+fn to_whole(number: f64) -> Option<u64> {
+    let fits = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+    fits.then_some(number as u64)
 }
 
 /// A place in a body.

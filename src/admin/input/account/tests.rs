@@ -51,8 +51,17 @@ fn a_first_secret_is_made_unless_the_client_says_that_it_wants_none() {
 }
 
 #[test]
+fn a_whole_number_is_one_however_it_is_written() {
+    for text in ["720", "720.0", "7.2e2", "72E1"] {
+        let hours: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(parse_new_secret(&json!({ HOURS: hours })), Ok(720), "{text}");
+    }
+}
+
+#[test]
 fn hours_are_a_whole_number_from_8_to_8760() {
-    for hours in [json!(7), json!(0), json!(-8), json!(8761), json!(8.5), json!(1e300)] {
+    for hours in [json!(7), json!(0), json!(-8), json!(8761), json!(8.5), json!(1e300), json!(-8.0)]
+    {
         refused(&new(&json!({ HOURS: hours })), HOURS, &Rule::Number(HOURS_EXPECTED));
         let violation = parse_new_secret(&json!({ HOURS: hours })).unwrap_err();
         assert_eq!(violation.rule, Rule::Number(HOURS_EXPECTED));
