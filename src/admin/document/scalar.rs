@@ -122,6 +122,11 @@ pub(in crate::admin) fn client_id() -> ObjectBuilder {
         .examples(["mdb_sa_id_65f0c0ffee0123456789abcd"])
 }
 
+/// The same, or nothing, which is as good as no parameter. Source: RFC 6749, section 3.2.
+pub(in crate::admin) fn client_id_or_empty() -> ObjectBuilder {
+    client_id().pattern(Some("^(mdb_sa_id_[0-9a-f]{24})?$"))
+}
+
 /// What people call a service account.
 pub(in crate::admin) fn account_name() -> ObjectBuilder {
     plain_text(MOST_NAME_CHARACTERS).examples(["ci"])

@@ -1,6 +1,8 @@
 //! The JSON shapes of the endpoints: those that are written, and for the document alone, those of the forms that are read.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::ObjectBuilder;
 
@@ -39,12 +41,12 @@ pub(in crate::admin) struct WireError<'a> {
 }
 
 /// What asks for a token.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[schema(as = AccessTokenRequest)]
 #[allow(dead_code, reason = "no value of it is made: the document reads its derived schema")]
 pub(in crate::admin) struct TokenRequest {
     /// The service account, where it is not in the header.
-    #[schema(schema_with = scalar::client_id, required = false)]
+    #[schema(schema_with = scalar::client_id_or_empty, required = false)]
     client_id: String,
     /// Its secret, where it is not in the header.
     #[schema(schema_with = scalar::text, required = false)]
@@ -54,15 +56,18 @@ pub(in crate::admin) struct TokenRequest {
     /// Makes no difference: a token may do what its account may.
     #[schema(schema_with = scalar::text, required = false)]
     scope: String,
+    /// Any other makes no difference, and comes once, as each has to (RFC 6749, section 3.2).
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
 }
 
 /// What revokes a token.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[schema(as = AccessTokenRevocation)]
 #[allow(dead_code, reason = "no value of it is made: the document reads its derived schema")]
 pub(in crate::admin) struct RevocationRequest {
     /// The service account, where it is not in the header.
-    #[schema(schema_with = scalar::client_id, required = false)]
+    #[schema(schema_with = scalar::client_id_or_empty, required = false)]
     client_id: String,
     /// Its secret, where it is not in the header.
     #[schema(schema_with = scalar::text, required = false)]
@@ -73,6 +78,9 @@ pub(in crate::admin) struct RevocationRequest {
     /// Makes no difference: there is one kind of token.
     #[schema(schema_with = scalar::text, required = false)]
     token_type_hint: String,
+    /// Any other makes no difference, and comes once, as each has to (RFC 6749, section 3.2).
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
 }
 
 fn grant_type() -> ObjectBuilder {
