@@ -1,7 +1,7 @@
 //! Whatever an owner asks the admin API for, the answer is one of the published kind and the owner stays in.
 //!
-//! Input: a line `METHOD TARGET`, then headers, `name: value`. In the target, `$org`, `$owner` and `$member` stand for
-//! the ids that there are.
+//! Input: a line `METHOD TARGET`, then headers, `name: value`. In the target, `$org`, `$owner`, `$member`, `$account` and
+//! `$secret` stand for the ids that there are.
 
 #![no_main]
 
@@ -23,13 +23,15 @@ fuzz_target!(|bytes: &[u8]| {
         let target = target
             .replace("$org", &house.org.to_string())
             .replace("$owner", &house.owner.to_string())
-            .replace("$member", &house.member.to_string());
+            .replace("$member", &house.member.to_string())
+            .replace("$account", &house.account.client_id())
+            .replace("$secret", &house.account.secret_id.to_string());
         let (Ok(method), Ok(target)) = (method.parse::<Method>(), target.parse::<Uri>()) else {
             return;
         };
         let before = house.snapshot();
         let heard = house.call(&method, &target, headers(rest), b"");
-        house.check(&method, &heard, &before);
+        house.check(&method, &target, &heard, &before);
         if !house.is_new(&before) {
             *house = House::new();
         }

@@ -26,6 +26,7 @@ use portcullis::identity::{
     SecretVerifier, ServiceAccount, SigningKey, SigningSecret, Token, TokenRef,
 };
 use portcullis::time::Timestamp;
+use portcullis_fuzz::replace;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use sha2::Sha256;
@@ -180,13 +181,5 @@ fn account() -> ServiceAccount {
         }],
         tokens: vec![Token { id: REVOKED, secret: SECRET, expires: LATER, revoked: true }],
         created: NOW,
-    }
-}
-
-/// The first `word` of `text` replaced.
-fn replace(text: &[u8], word: &[u8], by: &[u8]) -> Vec<u8> {
-    match text.windows(word.len()).position(|part| part == word) {
-        Some(at) => [&text[..at], by, &text[at + word.len()..]].concat(),
-        None => text.to_vec(),
     }
 }

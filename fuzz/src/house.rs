@@ -1,22 +1,23 @@
-//! An admin API over a fresh store, with one organization and two keys, and a client that holds the owner's.
+//! An admin API over a fresh store, with one organization, two keys and a service account, and a client that holds the owner's.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use portcullis::addr::{ClientIp, PeerAddr, Prefix};
 use portcullis::admin::rate::{self, RateLimits};
 use portcullis::admin::{self, AdminState};
-use portcullis::control::{self, ControlPlane, CreatedKey, NewEntry};
-use portcullis::id::{CredentialId, IdGenerator, OrgId};
+use portcullis::control::{self, ControlPlane, CreatedKey, NewAccount, NewEntry};
+use portcullis::id::{CredentialId, IdGenerator, OrgId, SecretId};
+use portcullis::identity::bearer::token::{self, Claims};
 use portcullis::identity::bearer::{self, Bearer};
 use portcullis::identity::digest::{self, Digest, NonceKey};
 use portcullis::identity::failures::{self, Failures};
-use portcullis::identity::{self, Authenticator, Role, SchemeKind, SecretKeys};
+use portcullis::identity::{self, Authenticator, ClientId, Role, SchemeKind, SecretKeys};
 use portcullis::keys::KeyFile;
 use portcullis::local::{self, Command, Refusal, Reply};
 use portcullis::net::{ConnectionLimits, ListenerSettings, client_ip};
@@ -40,6 +41,8 @@ pub struct House {
     pub owner: CredentialId,
     /// A member's key with an empty list.
     pub member: CredentialId,
+    /// A member's service account, listed for 127.0.0.1.
+    pub account: Account,
     pair: Pair,
     router: Router,
     authenticator: Arc<Authenticator>,
@@ -48,6 +51,24 @@ pub struct House {
     control: Arc<ControlPlane>,
     // Last, so that the store is closed before its files go.
     _directory: TempDir,
+}
+
+/// A service account as its program has it.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its id.
+    pub id: CredentialId,
+    /// Its one secret's id.
+    pub secret_id: SecretId,
+    /// The secret.
+    pub secret: String,
+}
+
+impl Account {
+    /// Its name in OAuth.
+    pub fn client_id(&self) -> String {
+        ClientId(self.id).to_string()
+    }
 }
 
 /// An answer.
@@ -82,7 +103,7 @@ impl House {
             keys_per_organization: 3,
             ..control::Settings::default()
         };
-        let (control, org, owner, member) = runtime.block_on(async {
+        let (control, org, owner, member, account) = runtime.block_on(async {
             let (store, clock, nobody) = (Arc::new(store), clock.clone(), Arc::new(()));
             let secrets = SecretKeys::new(&keys);
             let control = ControlPlane::open(store, secrets, vec![], settings, clock, nobody).await;
@@ -90,7 +111,8 @@ impl House {
             let org = control.create_organization("Fuzzed").await.expect("an organization").id;
             let owner = make_key(&control, org, Role::Owner, &[caller()]).await;
             let member = make_key(&control, org, Role::Member, &[]).await;
-            (control, org, owner, member)
+            let account = make_account(&control, org).await;
+            (control, org, owner, member, account)
         });
         let digest = Digest::new(digest::Settings::default(), NonceKey::from_bytes([9; 32]));
         let bearer = Bearer::new(bearer::Settings { tokens_cached: 16 });
@@ -117,6 +139,7 @@ impl House {
             org,
             owner,
             member,
+            account,
             pair,
             router,
             authenticator,
@@ -133,16 +156,27 @@ impl House {
     }
 
     /// Sends a request with the owner's credential, unless `headers` has one.
-    pub fn call(&self, method: &Method, target: &Uri, headers: HeaderMap, body: &[u8]) -> Heard {
+    pub fn call(
+        &self,
+        method: &Method,
+        target: &Uri,
+        mut headers: HeaderMap,
+        body: &[u8],
+    ) -> Heard {
+        if !headers.contains_key(AUTHORIZATION) {
+            headers.insert(AUTHORIZATION, self.authorization(method, target));
+        }
+        self.send(method, target, headers, body)
+    }
+
+    /// Sends a request as it is.
+    pub fn send(&self, method: &Method, target: &Uri, headers: HeaderMap, body: &[u8]) -> Heard {
         let mut request = Request::new(Body::from(body.to_vec()));
         *request.method_mut() = method.clone();
         *request.uri_mut() = target.clone();
         *request.headers_mut() = headers;
         let headers = request.headers_mut();
         headers.entry(HOST).or_insert(HeaderValue::from_static("gateway.example:8081"));
-        if !headers.contains_key(AUTHORIZATION) {
-            headers.insert(AUTHORIZATION, self.authorization(method, target));
-        }
         request.extensions_mut().insert(PeerAddr(SocketAddr::new(caller(), 40_000)));
         self.runtime.block_on(async {
             let Ok(response) = self.router.clone().oneshot(request).await;
@@ -171,13 +205,31 @@ impl House {
         HeaderValue::from_bytes(&header.expect("MD5 is known")).expect("a target is visible")
     }
 
+    /// An access token of the account.
+    pub fn token(&self) -> String {
+        let issued = self.control.issue_token(self.account.id, self.account.secret_id);
+        let grant = self.runtime.block_on(issued).expect("a token");
+        let claims =
+            Claims { account: grant.account, token: grant.token.into(), issued: grant.issued };
+        token::encode(&claims, &grant.key).expect("signed").expose_secret().to_owned()
+    }
+
     /// Checks what holds of every answer, and of the house after it. `before` is the snapshot that the call met.
-    pub fn check(&self, method: &Method, heard: &Heard, before: &Snapshot) {
+    pub fn check(&self, method: &Method, target: &Uri, heard: &Heard, before: &Snapshot) {
         let status = heard.status.as_u16();
         assert!(!heard.status.is_server_error(), "{heard:?}");
         let text = String::from_utf8(heard.body.clone()).expect("answers are text");
         assert!(!text.contains(&self.pair.private), "a private key is shown once");
-        if heard.status == StatusCode::NO_CONTENT {
+        assert!(!text.contains(&self.account.secret), "and so is a secret");
+        let is_oauth = ["/api/oauth/token", "/api/oauth/revoke"]
+            .contains(&target.path().strip_suffix('/').unwrap_or(target.path()));
+        let is_yaml =
+            heard.headers.get(CONTENT_TYPE).is_some_and(|name| name == "application/yaml");
+        if is_oauth {
+            check_oauth(heard, &text);
+        } else if is_yaml {
+            assert!(text.starts_with("openapi:"));
+        } else if heard.status == StatusCode::NO_CONTENT {
             assert!(text.is_empty());
         } else {
             let json: Value = serde_json::from_str(&text).expect("answers are JSON");
@@ -204,6 +256,12 @@ impl House {
         let list = now.lists.find(self.owner).expect("the caller's list stays");
         let caller = ClientIp::from(caller());
         assert!(list.longest_live(caller, self.clock.now()).is_some(), "the caller stays listed");
+        for account in now.credentials.accounts_of(self.org) {
+            assert!(now.lists.find(account.id).is_none_or(|list| list.entries().len() <= ENTRIES));
+            assert!(!account.roles.is_empty() && account.secrets.len() <= 2);
+            assert!((1..=64).contains(&account.name.chars().count()));
+            assert!((1..=250).contains(&account.description.chars().count()));
+        }
         for key in now.credentials.keys_of(self.org) {
             assert!(now.lists.find(key.id).is_none_or(|list| list.entries().len() <= ENTRIES));
             assert!(!key.roles.is_empty());
@@ -223,6 +281,21 @@ impl Default for House {
     }
 }
 
+/// Checks what holds of every answer of the token endpoints.
+fn check_oauth(heard: &Heard, text: &str) {
+    if heard.status == StatusCode::OK && text.is_empty() {
+        return;
+    }
+    assert_eq!(heard.headers[CACHE_CONTROL], "no-store");
+    let json: Value = serde_json::from_str(text).expect("answers are JSON");
+    if heard.status == StatusCode::OK {
+        assert_eq!(json["token_type"], "Bearer");
+    } else {
+        assert!(json["error"].is_string() && json["error_description"].is_string(), "{json}");
+        assert_eq!(heard.status == StatusCode::UNAUTHORIZED, json["error"] == "invalid_client");
+    }
+}
+
 /// Entries that a list may hold here: few, so that the limit is met.
 pub const ENTRIES: usize = 5;
 
@@ -235,6 +308,19 @@ async fn make_key(control: &ControlPlane, org: OrgId, role: Role, listed: &[IpAd
     let entries = listed.iter().map(entry).collect();
     let roles = [role].into_iter().collect();
     control.create_key(org, "made to be fuzzed", roles, entries).await.expect("a key")
+}
+
+async fn make_account(control: &ControlPlane, org: OrgId) -> Account {
+    let new = NewAccount {
+        name: "fuzzed".into(),
+        description: "made to be fuzzed".into(),
+        roles: [Role::Member].into_iter().collect(),
+        secret_hours: Some(24),
+    };
+    let entries = vec![NewEntry { prefix: Prefix::host(caller().into()), spelling: None }];
+    let made = control.create_account(org, new, entries).await.expect("an account");
+    let secret = made.secret.expect("a secret").expose_secret().to_owned();
+    Account { id: made.account.id, secret_id: made.account.secrets[0].id, secret }
 }
 
 fn admin_settings() -> admin::Settings {

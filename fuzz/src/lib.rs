@@ -43,5 +43,13 @@ pub fn headers(bytes: &[u8]) -> HeaderMap {
     headers
 }
 
+/// The first `word` of `text` replaced.
+pub fn replace(text: &[u8], word: &[u8], by: &[u8]) -> Vec<u8> {
+    match text.windows(word.len()).position(|part| part == word) {
+        Some(at) => [&text[..at], by, &text[at + word.len()..]].concat(),
+        None => text.to_vec(),
+    }
+}
+
 /// Header lines of a request: the program's default limit.
 const MOST_HEADERS: usize = 100;
