@@ -5,6 +5,8 @@
 //! `verify` is all of [`Authenticator::authenticate`]: header, nonce, key, response, replay table. `challenge` makes both
 //! lines of a 401, its nonce and the random bytes in it included.
 //!
+//! `failures` is what the limit of failures adds to every credential, of whatever scheme, and to a refused one.
+//!
 //! Budget for a digest check: 2 µs, target 1 µs. The baselines are what it cannot go below: the hashing alone.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
@@ -32,6 +34,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_785_000_000_000);
 const TARGET: &str = "/api/atlas/v2/orgs?pageNum=1&name=a%20b";
 const PRIVATE_KEY: &str = "f6a3c1d0-6f1a-4c86-9a51-0a4f3f1f9d2e";
 const CNONCE: &str = "ZTA2ZjdhNjU2ZTRmZjE0NzQ5ZGVlNmY1ZjhmM2MyYzE=";
+const UNKNOWN: &str = "zzzzzzzz";
 const SCHEMES: &[SchemeKind] = &[SchemeKind::Digest];
 
 fn public_key(number: u32) -> String {
@@ -81,18 +84,18 @@ fn nonce_of(authenticator: &Authenticator) -> String {
     line.split("nonce=\"").nth(1).expect("a nonce")[..32].to_owned()
 }
 
-fn authenticator(digest: Digest) -> Authenticator {
-    let bearer = Bearer::new(bearer::Settings::default());
-    Authenticator::new(digest, bearer, Failures::new(failures::Settings::default()))
+fn authenticator(digest: Digest, limit: failures::Settings) -> Authenticator {
+    Authenticator::new(digest, Bearer::new(bearer::Settings::default()), Failures::new(limit))
 }
 
 fn verify<H: Hash>(criterion: &mut Criterion, algorithm: &str, user: &str, name: &str) {
     let digest = Digest::new(Settings::default(), NonceKey::from_bytes([7; 32]));
-    let authenticator = authenticator(digest);
+    // As the program has it, but an unknown key would soon not be looked at any more.
+    let known = user != UNKNOWN;
+    let limit = if known { failures::Settings::default() } else { failures::Settings::OFF };
+    let authenticator = authenticator(digest, limit);
     let (credentials, client) = (credentials(), ClientIp::from(IpAddr::from([192, 0, 2, 1])));
     let nonce = nonce_of(&authenticator);
-    let known =
-        PublicKey::parse(user).is_some_and(|key| credentials.key_by_public_key(key).is_some());
     let mut count = 0;
     criterion.bench_function(name, |bencher| {
         bencher.iter_batched_ref(
@@ -132,16 +135,30 @@ fn digest(criterion: &mut Criterion) {
     let known = public_key(500);
     verify::<Md5>(criterion, "MD5", &known, "digest/verify/md5/known_key");
     verify::<Sha256>(criterion, "SHA-256", &known, "digest/verify/sha256/known_key");
-    verify::<Md5>(criterion, "MD5", "zzzzzzzz", "digest/verify/md5/unknown_key");
+    verify::<Md5>(criterion, "MD5", UNKNOWN, "digest/verify/md5/unknown_key");
     baseline::<Md5>(criterion, "hashing_alone/md5");
     baseline::<Sha256>(criterion, "hashing_alone/sha256");
 
     let scheme = Digest::new(Settings::default(), NonceKey::from_bytes([7; 32]));
-    let authenticator = authenticator(scheme);
+    let authenticator = authenticator(scheme, failures::Settings::default());
     criterion.bench_function("digest/challenge", |bencher| {
         bencher.iter(|| authenticator.challenges(SCHEMES, &Refusal::NotPresented, black_box(NOW)));
     });
 }
 
-criterion_group!(benches, digest);
+/// What the limit of failures costs: the look before a credential is judged, and the count after it was refused.
+fn failures(criterion: &mut Criterion) {
+    let failures = Failures::new(failures::Settings::default());
+    for (family, address) in [("v4", "192.0.2.1"), ("v6", "2001:db8::1")] {
+        let client = ClientIp::from(address.parse::<IpAddr>().expect("an address"));
+        criterion.bench_function(&format!("failures/check/{family}"), |bencher| {
+            bencher.iter(|| failures.check(black_box(client), black_box(NOW)));
+        });
+        criterion.bench_function(&format!("failures/count/{family}"), |bencher| {
+            bencher.iter(|| failures.count(black_box(client), black_box(NOW)));
+        });
+    }
+}
+
+criterion_group!(benches, digest, failures);
 criterion_main!(benches);
