@@ -20,7 +20,7 @@
 //! | a worker's thread takes it | [`worker`], [`proxy::edge`] | |
 //! | whose address | [`net::client_ip`] | 400: a trusted proxy's header that can't be read |
 //! | which route | [`net::authority`], [`proxy::path`], [`proxy::route`] | 400, 404, 405 |
-//! | who | [`identity`], [`identity::digest`], [`identity::bearer`] | 401 |
+//! | who | [`identity`], [`identity::digest`], [`identity::bearer`] | 401; 429 after too many |
 //! | from where | [`access`]: [`admit`](access::admit) gives the [`Permit`](access::Permit) and counts | 403 |
 //! | onward | `proxy::forward`, [`proxy::headers`], [`proxy::upstream`] | 502, 504 |
 //!
