@@ -1,7 +1,7 @@
 //! The operator's way in: commands that need no credential and no list, over a socket that the operator alone can open.
 //!
 //! It is how organizations and first keys are made, and the way back in for who has locked themselves out. A command goes to the
-//! node that runs ([`client`] → [`server`] → [`run`]), or, where none does, is run on the store by who would have sent it.
+//! node that runs ([`client`] → [`server`] → `run`), or, where none does, is run on the store by who would have sent it.
 //!
 //! Invariants
 //! - Who may open the socket is the operator: the user that the program runs as, and root. The mode says so from the first instant
