@@ -199,13 +199,12 @@ impl Refusal {
         }
     }
 
-    /// Whether it counts against the address that it came from. What was right once does not: a stale nonce, an access token whose
-    /// time is over. Nobody gets there by guessing, and a busy client gets there with many requests at once.
+    /// Whether it counts against the address that it came from. What was right once does not: a stale nonce, an access token that
+    /// has ended. Nobody gets there by guessing, and a busy client gets there with many requests at once.
     fn is_failure(&self) -> bool {
         match self {
             Self::TooManyFailures(_) | Self::NotPresented => false,
-            Self::Refused { reason: RefusalReason::ExpiredToken, .. } => false,
-            Self::Refused { .. } => !self.is_stale(),
+            Self::Refused { reason, .. } => !self.is_stale() && !reason.is_ended_token(),
         }
     }
 

@@ -127,6 +127,14 @@ impl RefusalReason {
         Self::SecretGone,
     ];
 
+    /// Whether it is an access token that was issued here, and holds no more.
+    pub(super) const fn is_ended_token(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownAccount | Self::ExpiredToken | Self::RevokedToken | Self::SecretGone
+        )
+    }
+
     /// The label in logs and metrics: one of a closed set.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -274,6 +274,33 @@ fn what_is_presented_as_bearer_counts_as_bearer() {
 }
 
 #[test]
+fn a_token_that_has_ended_counts_against_nobody_and_a_forged_one_does() {
+    let known = Token { id: TokenId(object(2)), secret: SECRET, expires: at(HOUR), revoked: true };
+    let mut gone = credentials();
+    gone.remove_account(OrgId(object(9)), ACCOUNT);
+    let good = format!("Bearer {}", token());
+    let forged = format!("{}A", &good[..good.len() - 1]);
+    for (case, line, then, now, counts) in [
+        ("expired", &good, credentials(), at(HOUR), false),
+        ("revoked", &good, credentials_with(|it| it.tokens = vec![known]), at(0), false),
+        ("secret deleted", &good, credentials_with(|it| it.secrets.clear()), at(0), false),
+        ("account deleted", &good, gone, at(0), false),
+        ("forged", &forged, credentials(), at(0), true),
+        ("no token", &"Bearer".to_owned(), credentials(), at(0), true),
+    ] {
+        let digest = Digest::new(digest::Settings::default(), NonceKey::from_bytes([1; 32]));
+        let once = failures::Settings { capacity: 1, per_minute: 1 };
+        let bearer = Bearer::new(Settings { tokens_cached: 16 });
+        let authenticator = Authenticator::new(digest, bearer, Failures::new(once));
+        for _ in 0..3 {
+            send(&authenticator, &[line], &then, now).unwrap_err();
+        }
+        let after = send(&authenticator, &[&good], &credentials(), at(0));
+        assert_eq!(after.is_err(), counts, "{case}: {after:?}");
+    }
+}
+
+#[test]
 fn a_route_that_takes_no_tokens_sees_none() {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, format!("Bearer {}", token()).try_into().unwrap());
