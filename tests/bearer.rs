@@ -191,6 +191,45 @@ fn a_token_ends_at_the_very_next_request_however_it_ends() {
     }
 }
 
+#[test]
+fn a_token_of_a_replaced_signing_key_ends_with_the_key_whatever_end_it_gives_itself() {
+    let gateway = at_noon(&Upstream::echo());
+    let account = Account::new(&gateway, Role::Member, &["127.0.0.1"]);
+    let given = account.token(&gateway);
+    // As who has got hold of the key would make them: of a name that nobody knows, good for most of a day.
+    let forged = |digit: &str| {
+        let expires = Timestamp::from_millis(NOON + 20 * HOUR);
+        let token = Token { text: String::new(), facts: TokenRef { expires, ..given.facts } };
+        let id = given.facts.id.to_string();
+        let claims = claims(&token, &account).replace(&id, &format!("{}{digit}", &id[..23]));
+        format!("Authorization: Bearer {}", signed(&gateway, HEADER, &claims))
+    };
+    let lines = [forged("0"), forged("f")];
+    gateway.block_on(gateway.control().rotate_signing_key()).unwrap();
+    for (after, seen, status) in
+        [(0, 1, 200), (HOUR + 60_000, 1, 200), (HOUR + 61_000, 2, 401), (19 * HOUR, 2, 401)]
+    {
+        set_clock(&gateway, after);
+        for line in &lines[..seen] {
+            assert_eq!(get(&mut gateway.client(), line).status, status, "{after}");
+            let mut admin = Client::connect(gateway.admin());
+            assert_eq!(get(&mut admin, line).status, status, "{after}, on the admin API");
+        }
+    }
+}
+
+#[test]
+fn the_newest_signing_key_signs_after_a_restart_though_the_clock_was_set_back_before_it_was_made() {
+    let mut gateway = at_noon(&Upstream::echo());
+    let account = Account::new(&gateway, Role::Member, &["127.0.0.1"]);
+    account.token(&gateway);
+    set_clock(&gateway, -HOUR);
+    let newest = gateway.block_on(gateway.control().rotate_signing_key()).unwrap();
+    gateway.restart();
+    let snapshot = gateway.control().snapshot();
+    assert_eq!(snapshot.credentials.signing_keys().last().unwrap().id, newest);
+}
+
 fn set_clock(gateway: &Gateway, after: i64) {
     gateway.clock().set(Timestamp::from_millis(NOON + after));
 }

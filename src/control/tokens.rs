@@ -168,30 +168,22 @@ fn rotate_when_due(
 }
 
 fn rotate(context: &Context, current: &Snapshot) -> Result<Plan<SigningKeyId>, CommandError> {
-    let created = context.clock.now();
-    let key = SigningKey {
-        id: SigningKeyId(context.ids.next(created)),
-        key: secret::signing_key().map_err(CommandError::Random)?,
-        created,
-    };
+    let now = context.clock.now();
     let before = current.credentials.signing_keys();
-    let removed = unneeded(before, created);
-    let kept = before.iter().filter(|key| !removed.contains(&key.id)).cloned();
-    let keys: Arc<[SigningKey]> = kept.chain([key.clone()]).collect();
+    let kept = current.credentials.verifying_keys(now);
+    // The store has them in the order of their making: a clock that was set back must not make an old key sign again.
+    let next_created = before.last().map(|key| key.created.after(Duration::from_millis(1)));
+    let key = SigningKey {
+        id: SigningKeyId(context.ids.next(now)),
+        key: secret::signing_key().map_err(CommandError::Random)?,
+        created: next_created.map_or(now, |least| now.max(least)),
+    };
+    let removed = before[..before.len() - kept.len()].iter().map(|key| key.id).collect();
+    let keys: Arc<[SigningKey]> = kept.iter().cloned().chain([key.clone()]).collect();
     let mut next = current.clone();
     next.credentials.put_signing_keys(keys);
     let id = key.id;
     Ok(Plan::changed(Change::RotateSigningKey { key, removed }, next, id))
-}
-
-/// Keys whose successor has signed for longer than any token lives.
-fn unneeded(keys: &[SigningKey], now: Timestamp) -> Vec<SigningKeyId> {
-    let successors = keys.iter().skip(1);
-    let replaced = keys.iter().zip(successors);
-    replaced
-        .filter(|(_, successor)| now.since(successor.created) > Token::LIFETIME + CLOCK_SKEW)
-        .map(|(key, _)| key.id)
-        .collect()
 }
 
 /// Tokens that one account may have at once. Source: contract, section 9.
@@ -200,6 +192,3 @@ const MOST_LIVE_TOKENS: usize = 100;
 /// Those included that were given back and have not expired: what is kept of an account is bounded however often it gives back
 /// what it got.
 const MOST_KNOWN_TOKENS: usize = 1_000;
-
-/// How far the clocks of two nodes may be apart.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);

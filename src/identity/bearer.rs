@@ -6,7 +6,7 @@
 //!
 //! Invariants
 //! - Nothing is computed over a header that is longer than a token can be.
-//! - Only what a known signing key has signed is remembered, and only while that key is known does it count.
+//! - Only what a signing key has signed that verifies still is remembered, and only while that key verifies does it count.
 //! - A token that is remembered costs no lock and no allocation, and is compared whole, in constant time.
 //!
 //! An unknown signing key is refused before anything is computed: its name is in every token, and so is no secret.
@@ -64,7 +64,7 @@ impl Bearer {
             return principal(&verified, credentials, now);
         }
         check_form(token)?;
-        let verified = token::verify(token, credentials.signing_keys())?;
+        let verified = token::verify(token, credentials.verifying_keys(now))?;
         let principal = principal(&verified, credentials, now)?;
         self.cache.put(token, verified);
         Ok(principal)
@@ -137,7 +137,7 @@ fn principal(
     credentials: &Credentials,
     now: Timestamp,
 ) -> Result<Principal, RefusalReason> {
-    if credentials.signing_key(verified.signed_by).is_none() {
+    if !credentials.verifying_keys(now).iter().any(|key| key.id == verified.signed_by) {
         return Err(RefusalReason::UnknownSigningKey);
     }
     let account = credentials.account_by_id(verified.account);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     ApiKey, Organization, PublicKey, Role, Roles, SchemeKind, ServiceAccount, SigningKey, TokenRef,
 };
-use crate::id::{CredentialId, ObjectId, OrgId, SigningKeyId};
+use crate::id::{CredentialId, ObjectId, OrgId};
 use crate::time::Timestamp;
 
 /// Who was authenticated.
@@ -76,14 +76,19 @@ impl Credentials {
         of_organization(&self.accounts, org)
     }
 
-    /// The keys that sign and verify access tokens, oldest first; the last one signs.
+    /// The keys of access tokens that are kept, oldest first; the last one signs.
     pub fn signing_keys(&self) -> &Arc<[SigningKey]> {
         &self.signing_keys
     }
 
-    /// The key that a token's header names.
-    pub fn signing_key(&self, id: SigningKeyId) -> Option<&SigningKey> {
-        self.signing_keys.iter().find(|key| key.id == id)
+    /// The keys that verify access tokens at `now`: the one that signs, and those that it replaced no longer ago than a token
+    /// lives. Who gets hold of an older one gets nothing, whatever end a token gives itself.
+    pub fn verifying_keys(&self, now: Timestamp) -> &[SigningKey] {
+        let has_outlived = |successor: &&SigningKey| {
+            now.since(successor.created) > SigningKey::OUTLIVES_SUCCESSION
+        };
+        let over = self.signing_keys.iter().skip(1).take_while(has_outlived).count();
+        self.signing_keys.get(over..).unwrap_or_default()
     }
 
     /// The roles of a credential of `org`, of either kind; none where there is no such credential.

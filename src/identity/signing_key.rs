@@ -1,9 +1,11 @@
 //! Keys that sign access tokens. Kept in the store, so that a token outlives a restart and any node can verify it.
 
 use std::fmt;
+use std::time::Duration;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::Token;
 use crate::id::SigningKeyId;
 use crate::time::Timestamp;
 
@@ -14,9 +16,17 @@ pub struct SigningKey {
     pub id: SigningKeyId,
     /// The key itself.
     pub key: SigningSecret,
-    /// When it was made; the newest key signs, and all of them verify.
+    /// When it was made, later than those before it. The newest key signs.
     pub created: Timestamp,
 }
+
+impl SigningKey {
+    /// How long a key verifies once another has taken its place: as long as its last token lives, by the clock of any node.
+    pub const OUTLIVES_SUCCESSION: Duration = Token::LIFETIME.saturating_add(CLOCK_SKEW);
+}
+
+/// How far the clocks of two nodes may be apart.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// The 32 bytes of a [`SigningKey`].
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]

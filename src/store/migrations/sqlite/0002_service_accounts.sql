@@ -67,7 +67,7 @@ CREATE TABLE token (
 CREATE INDEX token_of_account ON token (account);
 CREATE INDEX token_of_secret ON token (secret);
 
--- Keys that sign access tokens; the youngest signs, all of them verify.
+-- Keys that sign access tokens; the youngest signs, and those that it replaced verify for a while.
 CREATE TABLE signing_key (
     id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 12),
     -- Sealed.
