@@ -42,7 +42,7 @@ impl ControlPlane {
         id: CredentialId,
         update: AccountUpdate,
     ) -> Result<Arc<ServiceAccount>, CommandError> {
-        self.run(move |_, current| change(current, org, id, update)).await
+        self.run(move |context, current| change(context, current, org, id, update)).await
     }
 
     /// Removes a service account, its secrets, its tokens, its list and the usage of that list.
@@ -51,7 +51,7 @@ impl ControlPlane {
     /// [`CommandError::OrganizationNotFound`], [`CommandError::AccountNotFound`], [`CommandError::LastOwner`],
     /// [`CommandError::Store`].
     pub async fn delete_account(&self, org: OrgId, id: CredentialId) -> Result<(), CommandError> {
-        self.run(move |_, current| delete(current, org, id)).await
+        self.run(move |context, current| delete(context, current, org, id)).await
     }
 
     /// Adds a secret that is valid for so many hours to a service account.
@@ -72,14 +72,14 @@ impl ControlPlane {
     ///
     /// # Errors
     /// [`CommandError::OrganizationNotFound`], [`CommandError::AccountNotFound`], [`CommandError::SecretNotFound`],
-    /// [`CommandError::Store`].
+    /// [`CommandError::LastOwner`], [`CommandError::Store`].
     pub async fn delete_secret(
         &self,
         org: OrgId,
         id: CredentialId,
         secret: SecretId,
     ) -> Result<(), CommandError> {
-        self.run(move |_, current| remove_secret(current, org, id, secret)).await
+        self.run(move |context, current| remove_secret(context, current, org, id, secret)).await
     }
 }
 
@@ -166,6 +166,7 @@ fn create(
 }
 
 fn change(
+    context: &Context,
     current: &Snapshot,
     org: OrgId,
     id: CredentialId,
@@ -179,16 +180,21 @@ fn change(
         return Ok(Plan::Unchanged(Arc::clone(before)));
     }
     if !roles.contains(Role::Owner) {
-        refuse_last_owner(current, org, id, before.roles)?;
+        refuse_last_owner(context, current, org, id, before.roles)?;
     }
     let after = ServiceAccount { name, description, roles, ..ServiceAccount::clone(before) };
     let (next, after) = with_account(current, after);
     Ok(Plan::changed(Change::UpdateAccount { account: Arc::clone(&after) }, next, after))
 }
 
-fn delete(current: &Snapshot, org: OrgId, id: CredentialId) -> Result<Plan<()>, CommandError> {
+fn delete(
+    context: &Context,
+    current: &Snapshot,
+    org: OrgId,
+    id: CredentialId,
+) -> Result<Plan<()>, CommandError> {
     let account = find_account(current, org, id)?;
-    refuse_last_owner(current, org, id, account.roles)?;
+    refuse_last_owner(context, current, org, id, account.roles)?;
     let mut next = current.clone();
     next.credentials.remove_account(org, id);
     next.lists.remove(id);
@@ -217,6 +223,7 @@ fn add_secret(
 }
 
 fn remove_secret(
+    context: &Context,
     current: &Snapshot,
     org: OrgId,
     id: CredentialId,
@@ -228,6 +235,10 @@ fn remove_secret(
     }
     let mut after = ServiceAccount::clone(account);
     after.secrets.retain(|kept| kept.id != secret);
+    let now = context.clock.now();
+    if account.has_live_secret(now) && !after.has_live_secret(now) {
+        refuse_last_owner(context, current, org, id, account.roles)?;
+    }
     after.tokens.retain(|token| token.secret != secret);
     let (next, _) = with_account(current, after);
     Ok(Plan::changed(Change::DeleteSecret { account: id, secret }, next, ()))

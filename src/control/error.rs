@@ -80,7 +80,7 @@ pub enum CommandError {
     /// The caller's own list is empty, and would admit nobody once lists are required.
     #[error("the caller's own access list is empty")]
     LocksOutCaller,
-    /// The organization would be left without a credential that is its owner.
+    /// The organization would be left without a credential that is its owner and can sign in.
     #[error("the credential is the last owner of its organization")]
     LastOwner,
     /// The operating system has no random bytes to give, so no secret could be drawn.

@@ -44,6 +44,7 @@ pub(super) fn create(
 }
 
 pub(super) fn update(
+    context: &Context,
     current: &Snapshot,
     org: OrgId,
     id: CredentialId,
@@ -56,7 +57,7 @@ pub(super) fn update(
         return Ok(Plan::Unchanged(Arc::clone(key)));
     }
     if !roles.contains(Role::Owner) {
-        refuse_last_owner(current, org, id, key.roles)?;
+        refuse_last_owner(context, current, org, id, key.roles)?;
     }
     let changed =
         Arc::new(ApiKey { description: description.clone(), roles, ..ApiKey::clone(key) });
@@ -66,12 +67,13 @@ pub(super) fn update(
 }
 
 pub(super) fn delete(
+    context: &Context,
     current: &Snapshot,
     org: OrgId,
     id: CredentialId,
 ) -> Result<Plan<()>, CommandError> {
     let key = find_key(current, org, id)?;
-    refuse_last_owner(current, org, id, key.roles)?;
+    refuse_last_owner(context, current, org, id, key.roles)?;
     let mut next = current.clone();
     next.credentials.remove_key(org, id);
     next.lists.remove(id);

@@ -196,7 +196,7 @@ impl ControlPlane {
         id: CredentialId,
         update: KeyUpdate,
     ) -> Result<Arc<ApiKey>, CommandError> {
-        self.run(move |_, current| keys::update(current, org, id, update)).await
+        self.run(move |context, current| keys::update(context, current, org, id, update)).await
     }
 
     /// Removes a key, its list and the usage of that list.
@@ -205,7 +205,7 @@ impl ControlPlane {
     /// [`CommandError::OrganizationNotFound`], [`CommandError::KeyNotFound`],
     /// [`CommandError::LastOwner`], [`CommandError::Store`].
     pub async fn delete_key(&self, org: OrgId, id: CredentialId) -> Result<(), CommandError> {
-        self.run(move |_, current| keys::delete(current, org, id)).await
+        self.run(move |context, current| keys::delete(context, current, org, id)).await
     }
 
     /// Adds the entries that a credential's list does not hold yet, at its end and in their order, all or

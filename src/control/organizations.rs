@@ -61,14 +61,17 @@ pub(super) fn find_organization(
     current.credentials.organization(id).ok_or(CommandError::OrganizationNotFound)
 }
 
-/// Guards against an organization that nobody can administer any more: `leaving`, which has `roles`, is about to be no owner.
+/// Guards against an organization that nobody can administer any more: `leaving`, which has `roles`, is about to be no owner, or
+/// one that cannot sign in.
 pub(super) fn refuse_last_owner(
+    context: &Context,
     current: &Snapshot,
     org: OrgId,
     leaving: CredentialId,
     roles: Roles,
 ) -> Result<(), CommandError> {
-    if roles.contains(Role::Owner) && !current.credentials.has_other_owner(org, leaving) {
+    let has_other = || current.credentials.has_other_owner(org, leaving, context.clock.now());
+    if roles.contains(Role::Owner) && !has_other() {
         return Err(CommandError::LastOwner);
     }
     Ok(())

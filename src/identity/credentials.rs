@@ -108,10 +108,12 @@ impl Credentials {
         }
     }
 
-    /// Whether `org` would have an owner without the credential `leaving`.
-    pub fn has_other_owner(&self, org: OrgId, leaving: CredentialId) -> bool {
+    /// Whether `org` would have an owner without the credential `leaving`, one that can sign in at `now`: a service account
+    /// without a live secret gets no token.
+    pub fn has_other_owner(&self, org: OrgId, leaving: CredentialId, now: Timestamp) -> bool {
         let keys = self.keys_of(org).map(|key| (key.id, key.roles));
-        let accounts = self.accounts_of(org).map(|account| (account.id, account.roles));
+        let accounts = self.accounts_of(org).filter(|account| account.has_live_secret(now));
+        let accounts = accounts.map(|account| (account.id, account.roles));
         keys.chain(accounts).any(|(id, roles)| id != leaving && roles.contains(Role::Owner))
     }
 

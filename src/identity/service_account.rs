@@ -43,6 +43,11 @@ impl ServiceAccount {
         self.secrets.iter().find(|secret| secret.id == id)
     }
 
+    /// Whether a token could be had at `now`.
+    pub fn has_live_secret(&self, now: Timestamp) -> bool {
+        self.secrets.iter().any(|secret| secret.is_live(now))
+    }
+
     /// What is known of the token of that id. A token that is not known may have been given by another node.
     pub fn token(&self, id: TokenId) -> Option<&Token> {
         let at = self.tokens.binary_search_by_key(&id, |token| token.id).ok()?;

@@ -128,9 +128,9 @@ pub(super) const ROWS: &[Row] = &[
         body: None,
         status: StatusCode::NO_CONTENT,
         answer: Answers::Nothing,
-        refusals: &[],
+        refusals: &[StatusCode::CONFLICT],
         summary: "Delete a secret of a service account",
-        description: "The access tokens that it gave end with it.",
+        description: "The access tokens that it gave end with it. The last live secret of an organization's last owner stays.",
     },
 ];
 

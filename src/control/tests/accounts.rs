@@ -116,7 +116,7 @@ async fn an_organization_has_no_more_accounts_than_it_may() {
 async fn the_last_owner_stays_one_whether_key_or_account() {
     let house = House::new().await;
     let delete_key = || house.control.delete_key(house.org, house.owner);
-    let account = house.account(roles([Role::Member]), None).await.account.id;
+    let account = house.account(roles([Role::Member]), Some(8)).await.account.id;
     assert!(matches!(delete_key().await.unwrap_err(), CommandError::LastOwner));
     let become_roles = |roles| {
         let update = AccountUpdate { roles: Some(roles), ..Default::default() };
@@ -128,6 +128,25 @@ async fn the_last_owner_stays_one_whether_key_or_account() {
     assert!(matches!(refused, CommandError::LastOwner), "{refused}");
     let refused = house.control.delete_account(house.org, account).await.unwrap_err();
     assert!(matches!(refused, CommandError::LastOwner), "{refused}");
+}
+
+#[tokio::test]
+async fn an_owner_that_cannot_sign_in_is_no_other_owner() {
+    let house = House::new().await;
+    let owner = house.account(roles([Role::Owner]), None).await.account.id;
+    let delete_key = || house.control.delete_key(house.org, house.owner);
+    assert!(matches!(delete_key().await.unwrap_err(), CommandError::LastOwner), "without a secret");
+    house.control.create_secret(house.org, owner, 8).await.unwrap();
+    house.pass(8 * HOUR_MS);
+    assert!(matches!(delete_key().await.unwrap_err(), CommandError::LastOwner), "it has expired");
+    let live = house.control.create_secret(house.org, owner, 8).await.unwrap().secret.id;
+    delete_key().await.unwrap();
+    let refused = house.control.delete_secret(house.org, owner, live).await.unwrap_err();
+    assert!(matches!(refused, CommandError::LastOwner), "{refused}");
+    let expired = house.stored(owner).secrets[0].id;
+    house.control.delete_secret(house.org, owner, expired).await.unwrap();
+    house.control.create_secret(house.org, owner, 8).await.unwrap();
+    house.control.delete_secret(house.org, owner, live).await.unwrap();
 }
 
 #[tokio::test]
