@@ -2,11 +2,14 @@
 
 use std::io::{Read, Write};
 
+use portcullis::identity::Role;
+
+use crate::harness::account::bearer;
 use crate::harness::h2::{
     self, DATA, END_STREAM, Frame, GOAWAY, H2, HEADERS, INITIAL_WINDOW_SIZE, PING, RST_STREAM,
 };
 use crate::harness::upstream::RawUpstream;
-use crate::harness::{Client, Gateway, Options, Upstream};
+use crate::harness::{Account, Client, Gateway, Options, Upstream};
 
 fn open(limits: &str, upstream: &str) -> Options {
     Options {
@@ -300,4 +303,21 @@ fn a_stream_that_its_client_resets_lets_go_of_the_upstream_and_leaves_its_neighb
     gateway
         .wait_for_metric("portcullis_requests_total{code=\"499\",method=\"GET\",route=\"main\"} 1");
     gateway.wait_for_metric("portcullis_requests_in_flight{route=\"main\"} 0");
+}
+
+#[test]
+fn a_form_or_a_body_that_stops_holds_no_connection_of_the_admin_api_forever() {
+    let gateway = Gateway::with(Upstream::echo().address, open("stall_timeout = \"500ms\"", ""));
+    let account = Account::new(&gateway, Role::Owner, &["127.0.0.1"]);
+    let known = bearer(&account.token(&gateway));
+    let keys = format!("/api/atlas/v1.0/orgs/{}/apiKeys", gateway.org);
+    const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
+    for (target, line) in [("/api/oauth/token", FORM), ("/api/oauth/revoke", FORM), (&keys, &known)]
+    {
+        let mut client = Client::connect(gateway.admin());
+        let head =
+            format!("POST {target} HTTP/1.1\r\nHost: x\r\n{line}\r\nContent-Length: 100\r\n\r\n");
+        client.send(head + "{");
+        assert_eq!(client.read_answer().status, 408, "{target}");
+    }
 }

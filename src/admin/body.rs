@@ -1,7 +1,11 @@
 //! Request bodies: bounded, JSON, each member once.
 //!
-//! Nobody calls this before the caller is known, so only those who may use the API have their bodies read.
+//! A JSON body is read once its caller is known: only those who may use the API have theirs read. The form that a client of
+//! OAuth presents itself in comes from anybody, and has a time for the whole of it as well (`oauth`).
 
+mod patience;
+
+use std::error::Error as _;
 use std::fmt;
 
 use axum::body::Body;
@@ -13,12 +17,14 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 
+pub(super) use self::patience::Patient;
+use self::patience::StandsStill;
 use super::text;
 
 /// The JSON document that the body of a request is, of at most `limit` bytes.
 ///
 /// # Errors
-/// The body is called something else than JSON, is too large, breaks off, or is no JSON with distinct members.
+/// The body is called something else than JSON, is too large, breaks off, stands still, or is no JSON with distinct members.
 pub(super) async fn read_json(
     headers: &HeaderMap,
     body: Body,
@@ -48,6 +54,9 @@ pub(super) enum BodyError {
     /// It ends before its end.
     #[error("the body breaks off")]
     Incomplete(#[source] axum::Error),
+    /// It stands still.
+    #[error("the body does not come in time")]
+    Slow,
     /// It is no JSON: bad syntax, no UTF-8, nested too deeply.
     #[error("the body is no JSON")]
     Malformed(#[source] serde_json::Error),
@@ -85,20 +94,27 @@ fn is_json(media_type: &str) -> bool {
 /// many times its size.
 ///
 /// # Errors
-/// The body is too large or breaks off.
+/// The body is too large, breaks off or stands still.
 pub(super) async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, BodyError> {
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
         return Err(BodyError::TooLarge { limit });
     }
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(BodyError::Incomplete)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
         if data.len() > limit - bytes.len() {
             return Err(BodyError::TooLarge { limit });
         }
         bytes.extend_from_slice(&data);
     }
     Ok(bytes)
+}
+
+fn broken(error: axum::Error) -> BodyError {
+    match error.source() {
+        Some(cause) if cause.is::<StandsStill>() => BodyError::Slow,
+        _ => BodyError::Incomplete(error),
+    }
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, BodyError> {

@@ -238,6 +238,11 @@ fn body(error: &BodyError) -> Problem {
         BodyError::Incomplete(_) => {
             bad("MALFORMED_JSON", "The body breaks off; expected a JSON document.")
         }
+        BodyError::Slow => Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "REQUEST_TIMEOUT",
+            "The body does not come in time.",
+        ),
         BodyError::Malformed(error) => {
             bad("MALFORMED_JSON", expectation("The body is no JSON", error))
         }

@@ -13,7 +13,7 @@
 //! | role | 403 |
 //! | version | 406 |
 //! | query, then the rest of the path | 400 |
-//! | body | 415, 413, 400 |
+//! | body | 415, 413, 408, 400 |
 //! | existence, and what the control plane allows | 404, 400, 409 |
 //!
 //! Credentials come before the media type because a digest client's first request must get its challenge, and before

@@ -6,7 +6,7 @@
 //! | step | refused with |
 //! |---|---|
 //! | method | 405 |
-//! | client address, authority, form | 400, 413 |
+//! | client address, authority, form | 400, 408, 413 |
 //! | client | 401; 429 where too many from the address were refused |
 //! | rate, which only a right secret spends | 429 |
 //! | grant type, token | 400 |
@@ -32,14 +32,16 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use secrecy::ExposeSecret as _;
+use tokio::time::timeout;
 
+use super::body::BodyError;
 use super::rate::{Allowance, RateBucket};
 use super::table::{self, Access, Operation};
 use super::{AdminState, caller};
 use crate::identity::bearer::token::{self, Claims};
 use crate::net::authority::authority;
 use client::Client;
-use form::Form;
+use form::{Form, FormError};
 use refusal::Refusal;
 use schema::WireToken;
 
@@ -91,7 +93,10 @@ async fn answer(
     }
     let address = caller::address(state, head).map_err(|error| Refusal::Request(error.into()))?;
     authority(head).map_err(|error| Refusal::Request(Box::new(error.into())))?;
-    let form = Form::read(&head.headers, body).await?;
+    // From anybody: who sends it byte by byte has no more time than who sends nothing.
+    let patience = state.settings.listener.limits.stall_timeout;
+    let form = timeout(patience, Form::read(&head.headers, body)).await;
+    let form = form.map_err(|_| FormError::Body(BodyError::Slow)).flatten()?;
     let client = Client::identify(state, &head.headers, &form, address)?;
     match endpoint {
         Endpoint::Token => grant(state, &client, &form).await,

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tower::ServiceExt;
 
+use super::body::Patient;
 use crate::addr::PeerAddr;
 use crate::net::ConnectionLimits;
 use crate::net::connection::{self, CoarseClock, Connection, Connections, http_builder};
@@ -82,9 +83,10 @@ impl Serving {
         tokio::spawn(async move {
             let http = http_builder(TokioExecutor::new(), &limits);
             let busy = Arc::clone(&connection);
+            let patience = limits.stall_timeout;
             let service = service_fn(move |request: Request<Incoming>| {
                 let guard = busy.begin_request();
-                let answer = answer(router.clone(), peer, &busy, request);
+                let answer = answer(router.clone(), peer, &busy, patience, request);
                 async move {
                     let response = answer.await;
                     drop(guard);
@@ -100,13 +102,14 @@ fn answer(
     router: Router,
     peer: PeerAddr,
     connection: &Arc<Connection>,
+    patience: Duration,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
     let (mut head, body) = request.into_parts();
     head.extensions.insert(peer);
     // Credentials come before the body, so a client that signs its second request has sent this one's for nothing.
     let body = Lingering::new(body, &head, connection);
-    router.oneshot(Request::from_parts(head, Body::new(body)))
+    router.oneshot(Request::from_parts(head, Body::new(Patient::new(body, patience))))
 }
 
 /// How exact the deadlines of admin connections are.

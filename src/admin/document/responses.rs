@@ -38,6 +38,7 @@ pub(super) fn refusals(row: &Row) -> BTreeSet<StatusCode> {
         ]),
         Access::Client => statuses.extend([
             StatusCode::UNAUTHORIZED,
+            StatusCode::REQUEST_TIMEOUT,
             StatusCode::PAYLOAD_TOO_LARGE,
             StatusCode::TOO_MANY_REQUESTS,
         ]),
@@ -50,7 +51,11 @@ pub(super) fn refusals(row: &Row) -> BTreeSet<StatusCode> {
         statuses.insert(StatusCode::NOT_ACCEPTABLE);
     }
     if row.body.is_some() && row.access != Access::Client {
-        statuses.extend([StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE]);
+        statuses.extend([
+            StatusCode::REQUEST_TIMEOUT,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ]);
     }
     if row.method != Verb::Get {
         statuses.insert(StatusCode::SERVICE_UNAVAILABLE);
@@ -192,6 +197,7 @@ fn about(status: StatusCode) -> &'static str {
         StatusCode::CONFLICT => {
             "The organization would be left without an owner, or the caller would lock itself out."
         }
+        StatusCode::REQUEST_TIMEOUT => "The body does not come in time.",
         StatusCode::PAYLOAD_TOO_LARGE => "The body is too large.",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "The body is not called JSON.",
         StatusCode::TOO_MANY_REQUESTS => {
@@ -204,13 +210,14 @@ fn about(status: StatusCode) -> &'static str {
     }
 }
 
-const REFUSALS: [StatusCode; 12] = [
+const REFUSALS: [StatusCode; 13] = [
     StatusCode::BAD_REQUEST,
     StatusCode::UNAUTHORIZED,
     StatusCode::FORBIDDEN,
     StatusCode::NOT_FOUND,
     StatusCode::METHOD_NOT_ALLOWED,
     StatusCode::NOT_ACCEPTABLE,
+    StatusCode::REQUEST_TIMEOUT,
     StatusCode::CONFLICT,
     StatusCode::PAYLOAD_TOO_LARGE,
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -225,6 +232,7 @@ const OAUTH_REFUSALS: &[(StatusCode, &str)] = &[
         "The form cannot be used, asks for another grant type, or names another client's token.",
     ),
     (StatusCode::UNAUTHORIZED, "There is no client with this secret."),
+    (StatusCode::REQUEST_TIMEOUT, "The form does not come in time."),
     (StatusCode::PAYLOAD_TOO_LARGE, "The form is too large."),
     (
         StatusCode::TOO_MANY_REQUESTS,

@@ -101,6 +101,7 @@ fn a_body_that_can_t_be_used_has_the_published_status_and_code() {
     answers(&BodyError::Malformed(json_error("{")).into(), 400, "MALFORMED_JSON", json!([]));
     answers(&BodyError::Ambiguous(json_error("{")).into(), 400, "INVALID_JSON", json!([]));
     let broken = axum::Error::new(std::io::Error::other("the peer is gone"));
+    answers(&BodyError::Slow.into(), 408, "REQUEST_TIMEOUT", json!([]));
     answers(&BodyError::Incomplete(broken).into(), 400, "MALFORMED_JSON", json!([]));
 }
 

@@ -180,6 +180,11 @@ fn form(error: &FormError) -> Said {
             INVALID_REQUEST,
             format!("expected at most {MOST_BYTES} bytes"),
         ),
+        FormError::Body(BodyError::Slow) => Said::new(
+            StatusCode::REQUEST_TIMEOUT,
+            INVALID_REQUEST,
+            "the form does not come in time",
+        ),
         FormError::Body(_) => Said::invalid("the form breaks off"),
     }
 }
@@ -243,6 +248,7 @@ mod tests {
             (FormError::ContentType.into(), 400, "invalid_request"),
             (FormError::Twice.into(), 400, "invalid_request"),
             (large.into(), 413, "invalid_request"),
+            (FormError::Body(BodyError::Slow).into(), 408, "invalid_request"),
             (Refusal::TwoWays, 400, "invalid_request"),
             (Refusal::NoClient, 401, "invalid_client"),
             (TooManyFailures { retry_after_seconds: 9 }.into(), 429, "rate_limited"),
