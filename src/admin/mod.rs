@@ -25,6 +25,8 @@
 //! - Every answer is JSON with the published codes, the private half of a key is in one answer only, and what failed
 //!   inside is told to the log alone.
 //!
+//! Beside this order stand the token endpoints (`oauth`), which have their own, and the document.
+//!
 //! Not here: what a change may do (`control`), the listener and its limits (`net`), metrics and health.
 
 mod access_list;

@@ -63,3 +63,46 @@ fn a_change_of_roles_holds_for_tokens_that_are_out() {
     assert_eq!(gateway.api_with(&gateway.owner, "PATCH", &target, &[], roles).status, 200);
     assert_eq!(make(), 403);
 }
+
+/// The owner deletes what is at `path`, below the service accounts.
+fn delete(gateway: &Gateway, path: &str) {
+    let target = format!("/api/atlas/v1.0/orgs/{}/serviceAccounts/{path}", gateway.org);
+    let answer = gateway.api_with(&gateway.owner, "DELETE", &target, &[], "");
+    assert_eq!(answer.status, 204, "{}", answer.text());
+}
+
+#[test]
+fn who_loses_token_secret_or_account_while_sending_a_body_changes_nothing() {
+    let gateway = gateway();
+    let keys = format!("/api/atlas/v1.0/orgs/{}/apiKeys", gateway.org);
+    let body = r#"{"desc":"too late","roles":["ORG_MEMBER"]}"#;
+    let take_back = |account: &Account, token: &str, what: &str| match what {
+        "the token" => assert_eq!(revoke(&gateway, account, token).status, 200),
+        "the secret" => {
+            delete(&gateway, &format!("{}/secrets/{}", account.client_id, account.secret_id));
+        }
+        _ => delete(&gateway, &account.client_id),
+    };
+    for what in ["the token", "the secret", "the account"] {
+        let account = Account::new(&gateway, Role::Owner, HERE);
+        let token = account.token(&gateway);
+        let mut client = Client::connect(gateway.admin());
+        client.send(format!(
+            "POST {keys} HTTP/1.1\r\nHost: {}\r\n{}\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+            gateway.admin(),
+            bearer(&token),
+            body.len()
+        ));
+        assert_eq!(client.read_head().0, 100, "{what}: it has passed the checks that come before");
+        take_back(&account, &token, what);
+        client.send(body);
+        let answer = client.read_answer();
+        assert_eq!(
+            (answer.status, answer.error_code().as_str()),
+            (403, "USER_UNAUTHORIZED"),
+            "{what}"
+        );
+    }
+    let listed = gateway.api_with(&gateway.owner, "GET", &keys, &[], "").json();
+    assert_eq!(listed["totalCount"], 1, "the owner's key alone");
+}
