@@ -41,7 +41,7 @@ pub(super) fn run(command: OrgCommand) -> miette::Result<()> {
         OrgCommand::Create(Create { name, operator }) => {
             carry_out(&operator, Command::CreateOrganization { name })
         }
-        OrgCommand::List(operator) => carry_out(&operator, Command::ListOrganizations),
+        OrgCommand::List(operator) => carry_out(&operator, Command::ListOrganizations {}),
         OrgCommand::Rename(Rename { organization, name, operator }) => {
             carry_out(&operator, Command::RenameOrganization { organization, name })
         }

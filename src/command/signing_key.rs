@@ -13,6 +13,6 @@ pub(super) enum SigningKeyCommand {
 
 pub(super) fn run(command: SigningKeyCommand) -> miette::Result<()> {
     match command {
-        SigningKeyCommand::Rotate(operator) => carry_out(&operator, Command::RotateSigningKey),
+        SigningKeyCommand::Rotate(operator) => carry_out(&operator, Command::RotateSigningKey {}),
     }
 }

@@ -101,8 +101,8 @@ fn issue(
     let live = account.secret(secret).filter(|secret| secret.is_live(issued));
     let until = live.ok_or(CommandError::SecretNotFound)?.expires;
     let mut after = ServiceAccount::clone(account);
-    after.tokens.retain(|token| issued < token.expires);
-    refuse_too_many(&after.tokens)?;
+    after.tokens.retain(|token| !token.is_forgotten(issued));
+    refuse_too_many(&after.tokens, issued)?;
     let token = Token {
         id: TokenId(context.ids.next(issued)),
         secret,
@@ -120,14 +120,13 @@ fn issue(
     Ok(Plan::changed(Change::IssueToken { account: id, token, at: issued }, next, grant))
 }
 
-fn refuse_too_many(tokens: &[Token]) -> Result<(), CommandError> {
-    let first_end =
-        |tokens: &mut dyn Iterator<Item = &Token>| tokens.map(|token| token.expires).min();
-    let live = || tokens.iter().filter(|token| !token.revoked);
+fn refuse_too_many(tokens: &[Token], now: Timestamp) -> Result<(), CommandError> {
+    let live = || tokens.iter().filter(|token| !token.revoked && now < token.expires);
     let (limit, until) = if live().count() >= MOST_LIVE_TOKENS {
-        (MOST_LIVE_TOKENS, first_end(&mut live()))
+        (MOST_LIVE_TOKENS, live().map(|token| token.expires).min())
     } else if tokens.len() >= MOST_KNOWN_TOKENS {
-        (MOST_KNOWN_TOKENS, first_end(&mut tokens.iter()))
+        let forgotten = tokens.iter().map(|token| token.expires.after(Token::REMEMBERED));
+        (MOST_KNOWN_TOKENS, forgotten.min())
     } else {
         return Ok(());
     };
@@ -189,6 +188,6 @@ fn rotate(context: &Context, current: &Snapshot) -> Result<Plan<SigningKeyId>, C
 /// Tokens that one account may have at once. Source: contract, section 9.
 const MOST_LIVE_TOKENS: usize = 100;
 
-/// Those included that were given back and have not expired: what is kept of an account is bounded however often it gives back
+/// Those included that were given back, and those whose end is a moment ago: what is kept of an account is bounded however often it gives back
 /// what it got.
 const MOST_KNOWN_TOKENS: usize = 1_000;

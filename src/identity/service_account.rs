@@ -119,6 +119,15 @@ pub struct Token {
 impl Token {
     /// How long a token is good for, unless its secret expires before. Source: contract, section 9.
     pub const LIFETIME: Duration = Duration::from_secs(3600);
+
+    /// How long what is known of a token is kept after its end: a clock that was set back, or another node's that is late, must not
+    /// find one good again that was given back.
+    pub const REMEMBERED: Duration = Duration::from_secs(60);
+
+    /// Whether nothing need be known of it any more.
+    pub fn is_forgotten(&self, now: Timestamp) -> bool {
+        self.expires.after(Self::REMEMBERED) <= now
+    }
 }
 
 /// The facts of a token that was presented and verified; by them it is judged again under each new snapshot.

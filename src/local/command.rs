@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 )]
 pub enum Command {
     /// Every organization.
-    ListOrganizations,
+    ListOrganizations {},
     /// A new organization, without keys.
     CreateOrganization {
         /// What people call it.
@@ -105,5 +105,23 @@ pub enum Command {
         entry: String,
     },
     /// A new key to sign access tokens with.
-    RotateSigningKey,
+    RotateSigningKey {},
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_a_command_does_not_know_is_refused_by_every_command() {
+        for command in [
+            r#"{"command":"rotateSigningKey","x":1}"#,
+            r#"{"command":"listOrganizations","x":1}"#,
+            r#"{"command":"deleteKey","credential":"abcdefgh","x":1}"#,
+        ] {
+            assert!(serde_json::from_str::<Command>(command).is_err(), "{command}");
+        }
+        let read = serde_json::from_str::<Command>(r#"{"command":"rotateSigningKey"}"#);
+        assert_eq!(read.unwrap(), Command::RotateSigningKey {});
+    }
 }

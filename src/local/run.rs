@@ -17,7 +17,7 @@ use crate::identity::{ClientId, Roles};
 /// See [`Refusal`]; nothing has changed then, save as [`CommandError::Interrupted`] says.
 pub async fn run(control: &ControlPlane, command: Command) -> Result<Reply, Refusal> {
     match command {
-        Command::ListOrganizations => Ok(list_organizations(control)),
+        Command::ListOrganizations {} => Ok(list_organizations(control)),
         Command::CreateOrganization { name } => create_organization(control, &name).await,
         Command::RenameOrganization { organization, name } => {
             rename_organization(control, &organization, &name).await
@@ -47,7 +47,7 @@ pub async fn run(control: &ControlPlane, command: Command) -> Result<Reply, Refu
         Command::RemoveEntry { credential, entry } => {
             remove_entry(control, &credential, &entry).await
         }
-        Command::RotateSigningKey => {
+        Command::RotateSigningKey {} => {
             Ok(Reply::SigningKey(control.rotate_signing_key().await?.into()))
         }
     }

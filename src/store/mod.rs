@@ -120,7 +120,7 @@ pub enum Change {
         /// The secret.
         secret: SecretId,
     },
-    /// A token given, which is a use of its secret. The account's tokens that have expired are forgotten.
+    /// A token given, which is a use of its secret. The account's tokens that [have long expired](Token::is_forgotten) are forgotten.
     IssueToken {
         /// The account.
         account: CredentialId,

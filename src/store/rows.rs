@@ -205,7 +205,7 @@ impl Columns<'_> {
         let plain = sealer.open(place, &sealed).map_err(|refusal| {
             Failure::Damage(Damage::Sealed { column: sealed_as, row: self.id.to_string(), refusal })
         })?;
-        plain.as_slice().try_into().map_err(|_| self.wrong(column, "a digest of the algorithm"))
+        plain.as_slice().try_into().map_err(|_| self.wrong(column, "a sealed value of its length"))
     }
 
     fn wrong(&self, column: usize, expected: &'static str) -> Failure {

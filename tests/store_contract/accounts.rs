@@ -157,7 +157,7 @@ pub(super) fn a_token_given_notes_the_use_of_its_secret_and_forgets_expired_ones
     issue(&*store, token(43, 41, 2_000), 1_000).unwrap();
     issue(&*store, token(44, 41, 2_001), 1_001).unwrap();
     commit(&*store, given(5, token(53, 51, 2_000), 1_000)).unwrap();
-    issue(&*store, token(45, 41, 9_000), 2_000).unwrap();
+    issue(&*store, token(45, 41, 99_000), 62_000).unwrap();
     let tokens: Vec<_> = account_lines(&load(&*store))
         .into_iter()
         .filter(|line| line.starts_with("token"))
@@ -166,7 +166,7 @@ pub(super) fn a_token_given_notes_the_use_of_its_secret_and_forgets_expired_ones
         tokens,
         [
             "token 44 of 4 for 41, to 2001, revoked: false",
-            "token 45 of 4 for 41, to 9000, revoked: false",
+            "token 45 of 4 for 41, to 99000, revoked: false",
             "token 53 of 5 for 51, to 2000, revoked: false",
         ],
         "another account's tokens stay until it is given one"

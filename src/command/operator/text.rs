@@ -1,8 +1,11 @@
 //! How replies look to a person: tables for lists, a line a fact for what was made.
 //!
-//! A text that somebody else chose is shown without its control characters, which could rewrite what a terminal shows.
+//! A text that somebody else chose is shown without what could rewrite what a terminal shows: control characters, and those that turn
+//! the text around them.
 
 use std::fmt::Write as _;
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 use crate::local::{Account, Entries, Key, NewKey, NewSecret, Organization, Reply, Secret};
 
@@ -209,11 +212,13 @@ fn way_in(entries: usize, credential: &str) -> String {
     }
 }
 
-/// The text without control characters, each of which is shown as its escape.
+/// The text without control and format characters, each of which is shown as its escape.
 fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        match character.is_control() {
+        // Also what is no control and turns the text around it, as U+202E does.
+        let is_unseen = character.general_category() == GeneralCategory::Format;
+        match character.is_control() || is_unseen {
             true => shown.extend(character.escape_default()),
             false => shown.push(character),
         }

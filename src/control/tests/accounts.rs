@@ -214,7 +214,10 @@ async fn an_account_has_a_hundred_live_tokens_at_most() {
     house.control.issue_token(id, secret).await.unwrap();
     house.pass(HOUR_MS);
     house.control.issue_token(id, secret).await.unwrap();
-    assert_eq!(house.stored(id).tokens.len(), 1, "expired ones are forgotten");
+    assert_eq!(house.stored(id).live_tokens(house.clock.now()), 1);
+    house.pass(60_000);
+    house.control.issue_token(id, secret).await.unwrap();
+    assert_eq!(house.stored(id).tokens.len(), 2, "expired ones are forgotten after a while");
 }
 
 #[tokio::test]
@@ -241,6 +244,18 @@ async fn a_token_given_back_holds_no_more_and_giving_it_back_again_changes_nothi
     let nobody = CredentialId(crate::id::ObjectId::from_bytes([0xee; 12]));
     house.control.revoke_token(nobody, reference(&grant)).await.unwrap();
     assert_eq!(house.control.snapshot().revision, revision);
+}
+
+#[tokio::test]
+async fn a_token_given_back_does_not_come_alive_where_the_clock_is_set_back_over_its_end() {
+    let house = House::new().await;
+    let (id, secret, _) = house.account_with_secret().await;
+    let grant = house.control.issue_token(id, secret).await.unwrap();
+    house.control.revoke_token(id, reference(&grant)).await.unwrap();
+    house.pass(HOUR_MS);
+    house.control.issue_token(id, secret).await.unwrap();
+    house.pass(-1_000);
+    assert!(!house.stored(id).holds(&reference(&grant), house.clock.now()));
 }
 
 #[tokio::test]

@@ -148,7 +148,7 @@ impl Stored {
             }
             Change::IssueToken { account, token, at } => {
                 let account = self.account(account);
-                account.tokens.retain(|token| at < token.expires);
+                account.tokens.retain(|token| !token.is_forgotten(at));
                 account.put_token(token);
                 let used = account.secrets.iter_mut().find(|secret| secret.id == token.secret);
                 used.unwrap().last_used = Some(at);

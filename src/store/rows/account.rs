@@ -117,7 +117,8 @@ pub(super) fn delete_secret(
     expect_one(deleted, Conflict::NoSecret { account, secret })
 }
 
-/// Notes a token that is given at `at`, and that its secret was used; forgets the account's tokens that have expired by then.
+/// Notes a token that is given at `at`, and that its secret was used; forgets the account's tokens of which nothing need be known by
+/// then.
 pub(super) fn insert_token(
     transaction: &Transaction<'_>,
     account: CredentialId,
@@ -128,8 +129,10 @@ pub(super) fn insert_token(
     let values = params![blob(token.secret.0), blob(account.0), at.as_millis()];
     let no_secret = Conflict::NoSecret { account, secret: token.secret };
     expect_one(transaction.execute(sql, values)?, no_secret)?;
+    let remembered = i64::try_from(Token::REMEMBERED.as_millis()).unwrap_or(i64::MAX);
     let sql = "DELETE FROM token WHERE account = ?1 AND expires_ms <= ?2";
-    transaction.prepare_cached(sql)?.execute(params![blob(account.0), at.as_millis()])?;
+    let forgotten = at.as_millis().saturating_sub(remembered);
+    transaction.prepare_cached(sql)?.execute(params![blob(account.0), forgotten])?;
     write_token(transaction, INSERT_TOKEN, account, token)
 }
 
