@@ -55,7 +55,7 @@ mod version;
 mod wire;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -127,11 +127,7 @@ pub struct AdminState {
 /// Every path is answered, unknown ones with 404 in the API's shape, so a router that is merged in (`/metrics`,
 /// `/healthz`, `/readyz`) brings routes and no fallback of its own. Those routes ask for no credential.
 pub fn router(state: AdminState) -> Router {
-    let facts = Facts {
-        server: state.settings.public_url.as_deref().unwrap_or("/"),
-        entries_per_list: state.entries_per_list,
-    };
-    let api = AdminApi { document: Document::render(facts), state };
+    let api = AdminApi { document: Arc::default(), state };
     Router::new().fallback(move |request: Request| {
         let api = api.clone();
         async move { api.handle(request).await }
@@ -141,7 +137,8 @@ pub fn router(state: AdminState) -> Router {
 #[derive(Clone)]
 struct AdminApi {
     state: AdminState,
-    document: Document,
+    /// Rendered when it is first asked for: few deployments' ever is, and a start need not wait for it.
+    document: Arc<OnceLock<Document>>,
 }
 
 /// A call that has passed every check that needs neither its body nor the thing it names.
@@ -156,6 +153,16 @@ struct Call<'a> {
 }
 
 impl AdminApi {
+    /// The API's own document, as it is for this deployment.
+    fn document(&self) -> &Document {
+        self.document.get_or_init(|| {
+            Document::render(Facts {
+                server: self.state.settings.public_url.as_deref().unwrap_or("/"),
+                entries_per_list: self.state.entries_per_list,
+            })
+        })
+    }
+
     /// Answers every request. A panic is a defect of ours; it ends in a 500 and leaves the connection to its other streams.
     async fn handle(&self, request: Request) -> Response {
         let (head, body) = request.into_parts();
@@ -227,8 +234,8 @@ impl AdminApi {
     /// The file that an operation shows, if it shows one.
     fn file(&self, operation: Operation) -> Option<Answer> {
         let (text, media_type) = match operation {
-            Operation::ShowDocumentAsJson => (&self.document.json, Document::JSON),
-            Operation::ShowDocumentAsYaml => (&self.document.yaml, Document::YAML),
+            Operation::ShowDocumentAsJson => (&self.document().json, Document::JSON),
+            Operation::ShowDocumentAsYaml => (&self.document().yaml, Document::YAML),
             _ => return None,
         };
         Some(Answer::File { text: text.clone(), media_type })
