@@ -179,7 +179,7 @@ fn parse_name(text: &str) -> Result<String, &'static str> {
 }
 
 const OPERATOR_HELP: &str = "\
-An operator's act: no credential is asked for. While Portcullis runs, it is done through the socket of `admin.socket`, which
+An operator's act: no credential is asked for. While Portcullis runs, it is done through the socket of `admin.socket`, which \
 only root and the user that Portcullis runs as may open, and is in force at once; while it is stopped, on the database.";
 
 const AFTER_HELP: &str = "\

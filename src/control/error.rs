@@ -52,7 +52,7 @@ pub enum CommandError {
         until: Timestamp,
     },
     /// The secret would be valid for longer than the organization allows.
-    #[error("a secret may be valid for {most} hours in this organization, not for {hours}")]
+    #[error("a secret may be valid for at most {most} hours in this organization, not for {hours}")]
     SecretTooLong {
         /// Hours that were asked for.
         hours: u32,
