@@ -18,7 +18,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use crate::access::Permit;
-use crate::addr::{ClientIp, PeerAddr};
+use crate::addr::{ClientIp, PeerAddr, Prefix};
 use crate::identity::Principal;
 use crate::net::connection::{Connection, RequestGuard};
 use crate::net::{ConnectionLimits, client_ip};
@@ -154,11 +154,11 @@ pub struct Exchange {
     error: Option<Cow<'static, str>>,
 }
 
-/// The entries that let a request pass.
+/// The ranges of the entries that let a request pass.
 #[derive(Clone, Copy, Debug)]
 struct Admitted {
-    entry: Option<crate::id::EntryId>,
-    named_entry: Option<crate::id::EntryId>,
+    entry: Option<Prefix>,
+    named_entry: Option<Prefix>,
 }
 
 impl Exchange {
@@ -235,8 +235,8 @@ impl Exchange {
     /// It may pass.
     pub fn set_permit(&mut self, permit: &Permit) {
         self.permit = Some(Admitted {
-            entry: permit.entry().map(|entry| entry.id),
-            named_entry: permit.named_entry().map(|entry| entry.id),
+            entry: permit.entry().map(|entry| entry.prefix),
+            named_entry: permit.named_entry().map(|entry| entry.prefix),
         });
         self.decided(if permit.is_unlisted() { Decision::Unlisted } else { Decision::Admitted });
     }

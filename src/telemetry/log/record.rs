@@ -19,8 +19,8 @@
 //! | `scheme` | no | the scheme that authenticated it |
 //! | `principal` | no | the credential's id |
 //! | `org` | no | the organization's id |
-//! | `entry` | no | the id of the entry of the credential's list that admitted it |
-//! | `named_entry` | no | the id of the entry of the route's named list that admitted it |
+//! | `entry` | no | the range of the entry of the credential's list that admitted it |
+//! | `named_entry` | no | the range of the entry of the route's named list that admitted it |
 //! | `upstream` | no | the upstream's name in the config |
 //! | `upstream_status` | no | the status that the upstream answered |
 //! | `bytes_received` | yes | of the request's body |
@@ -38,8 +38,8 @@ use std::time::Duration;
 use http::{Method, StatusCode, Uri, Version};
 use serde::{Serialize, Serializer};
 
-use crate::addr::{ClientIp, PeerAddr};
-use crate::id::{CredentialId, EntryId, OrgId};
+use crate::addr::{ClientIp, PeerAddr, Prefix};
+use crate::id::{CredentialId, OrgId};
 use crate::telemetry::metrics::Decision;
 use crate::time::Timestamp;
 
@@ -72,10 +72,10 @@ pub struct Record {
     pub principal: Option<CredentialId>,
     /// The credential's organization.
     pub org: Option<OrgId>,
-    /// The entry of the credential's list that admitted it.
-    pub entry: Option<EntryId>,
-    /// The entry of the route's named list that admitted it.
-    pub named_entry: Option<EntryId>,
+    /// The range of the entry of the credential's list that admitted it.
+    pub entry: Option<Prefix>,
+    /// The range of the entry of the route's named list that admitted it.
+    pub named_entry: Option<Prefix>,
     /// The upstream's name.
     pub upstream: Option<Arc<str>>,
     /// What the upstream answered.
@@ -208,9 +208,9 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     org: Option<Shown<OrgId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    entry: Option<Shown<EntryId>>,
+    entry: Option<Shown<Prefix>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    named_entry: Option<Shown<EntryId>>,
+    named_entry: Option<Shown<Prefix>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

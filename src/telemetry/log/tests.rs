@@ -5,8 +5,8 @@ use std::sync::mpsc;
 use http::{Method, StatusCode, Uri, Version};
 
 use super::*;
-use crate::addr::{ClientIp, PeerAddr};
-use crate::id::{CredentialId, EntryId, ObjectId, OrgId};
+use crate::addr::{ClientIp, PeerAddr, Prefix};
+use crate::id::{CredentialId, ObjectId, OrgId};
 use crate::telemetry::LogFormat;
 use crate::telemetry::metrics::{Decision, RefusedReason};
 use crate::time::Timestamp;
@@ -53,8 +53,8 @@ fn full() -> Record {
         scheme: Some("digest"),
         principal: Some(CredentialId(id(0xc1))),
         org: Some(OrgId(id(0x01))),
-        entry: Some(EntryId(id(0xe1))),
-        named_entry: Some(EntryId(id(0xe2))),
+        entry: Prefix::parse("203.0.113.0/24").ok(),
+        named_entry: Prefix::parse("203.0.113.10").ok(),
         upstream: Some("echo".into()),
         upstream_status: Some(StatusCode::OK),
         bytes_received: 5,
@@ -71,7 +71,7 @@ fn line(record: &Record) -> String {
 
 #[test]
 fn a_line_tells_everything_known_in_this_form() {
-    insta::assert_snapshot!(line(&full()), @r#"{"time":"2026-07-25T17:20:00.987Z","request_id":"req-1","listener":"edge","peer":"127.0.0.1:40000","client":"203.0.113.10","method":"GET","authority":"api.example.com:8443","path":"/v1/items","protocol":"HTTP/2.0","status":502,"duration_ms":1.234,"route":"api","decision":"admitted","reason":"none","scheme":"digest","principal":"c1c1c1c1c1c1c1c1c1c1c1c1","org":"010101010101010101010101","entry":"e1e1e1e1e1e1e1e1e1e1e1e1","named_entry":"e2e2e2e2e2e2e2e2e2e2e2e2","upstream":"echo","upstream_status":200,"bytes_received":5,"bytes_sent":17,"error":"upstream closed the connection"}"#);
+    insta::assert_snapshot!(line(&full()), @r#"{"time":"2026-07-25T17:20:00.987Z","request_id":"req-1","listener":"edge","peer":"127.0.0.1:40000","client":"203.0.113.10","method":"GET","authority":"api.example.com:8443","path":"/v1/items","protocol":"HTTP/2.0","status":502,"duration_ms":1.234,"route":"api","decision":"admitted","reason":"none","scheme":"digest","principal":"c1c1c1c1c1c1c1c1c1c1c1c1","org":"010101010101010101010101","entry":"203.0.113.0/24","named_entry":"203.0.113.10/32","upstream":"echo","upstream_status":200,"bytes_received":5,"bytes_sent":17,"error":"upstream closed the connection"}"#);
 }
 
 #[test]
