@@ -64,6 +64,7 @@ use axum::response::Response;
 use futures_util::FutureExt as _;
 use http::request::Parts;
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use caller::Caller;
 use document::{Document, Facts};
@@ -176,7 +177,7 @@ impl AdminApi {
     }
 
     async fn handle_call(&self, head: &Parts, body: Body, request_id: &str) -> Response {
-        let outcome = AssertUnwindSafe(self.answer(head, body)).catch_unwind().await;
+        let outcome = AssertUnwindSafe(self.answer(head, body, request_id)).catch_unwind().await;
         match outcome.unwrap_or(Err(Rejection::Panicked)) {
             Ok(success) => success.into_response(),
             Err(rejection) => {
@@ -190,7 +191,12 @@ impl AdminApi {
     }
 
     /// The checks, in their order.
-    async fn answer(&self, head: &Parts, body: Body) -> Result<Success, Rejection> {
+    async fn answer(
+        &self,
+        head: &Parts,
+        body: Body,
+        request_id: &str,
+    ) -> Result<Success, Rejection> {
         let state = &self.state;
         let now = state.clock.now();
         let address = caller::address(state, head)?;
@@ -214,8 +220,11 @@ impl AdminApi {
             None => format!("http://{}", authority.as_str()),
         };
         let links = Links::new(&origin, route.prefix(), route.list_name);
+        let (principal, client) = (caller.principal.credential, caller.address);
+        // A change is told in the operator's log with who made it, in the access log's words.
+        let span = tracing::info_span!("caller", %principal, %client, request_id);
         let call = Call { api: self, state, head, role, caller, links, query };
-        let answer = call.carry_out(&route, body).await?;
+        let answer = call.carry_out(&route, body).instrument(span).await?;
         Ok(Success { status: route.row.status, answer, representation, form, allowance })
     }
 

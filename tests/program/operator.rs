@@ -250,6 +250,21 @@ fn a_change_is_told_in_the_operator_s_log_with_who_gave_it() {
 }
 
 #[test]
+fn a_change_over_the_admin_api_is_told_with_who_made_it_from_where() {
+    let (deployment, owner) = Deployment::without_upstream();
+    let mut running = deployment.run();
+    let answer = running.api(&owner, "POST", &owner.list_path(), r#"[{"ipAddress":"192.0.2.1"}]"#);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let line = running.process.stderr.until("\"entries added\"");
+    let line: serde_json::Value = serde_json::from_str(line.lines().last().unwrap()).unwrap();
+    let caller = serde_json::json!({
+        "name": "caller", "principal": owner.key_id, "client": "127.0.0.1",
+        "request_id": answer.header("x-request-id").unwrap(),
+    });
+    assert_eq!(line["span"], caller, "{line}");
+}
+
+#[test]
 fn a_command_that_is_refused_names_the_field_the_value_and_what_was_expected() {
     let (deployment, owner) = Deployment::without_upstream();
     let unknown = "32b6e34b3d91647abb20e7b8";
