@@ -1,6 +1,6 @@
 //! The composition root: the only file that knows every part. Builds them from a [`Config`], starts them, stops them.
 //!
-//! Order of a start: what can fail for a reason an operator has to mend comes first (key file, store, sockets), threads come
+//! Order of a start: what can fail for a reason an operator has to mend comes first (key file, store, certificates, sockets), threads come
 //! last, so that a failed start leaves nothing running. Order of a stop: workers drain while metrics are still served; then the
 //! admin API and the operator's socket; then usage is flushed, the access log is written out, and the store is closed.
 
@@ -30,6 +30,7 @@ use crate::keys::{KeyFile, KeyFileError};
 use crate::local::{self, SocketError};
 use crate::net::ListenerSettings;
 use crate::net::listener::{self, BindError, Bound, Slots};
+use crate::net::tls::{Tls, TlsError};
 use crate::proxy::route::Routes;
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::telemetry::AccessLogTarget;
@@ -70,6 +71,9 @@ pub enum StartError {
     /// A socket.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The socket for the operator's commands.
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -119,14 +123,24 @@ impl App {
         let bearer = Bearer::new(config.bearer.clone());
         let failures = Failures::new(config.failures);
         let authenticator = Arc::new(Authenticator::new(digest, bearer, failures));
+        let tls = Listeners::load(&config, &metrics)?;
         let sockets = Sockets::bind(&config)?;
         let (log, access_log) = AccessLog::start(&config.log, metrics.access_log_dropped())
             .map_err(|source| {
                 let target = config.log.access_log.clone();
                 StartError::AccessLog { target, source }
             })?;
-        let building =
-            Building { config, clock, metrics, runtime, control, authenticator, log, access_log };
+        let building = Building {
+            config,
+            clock,
+            metrics,
+            runtime,
+            control,
+            authenticator,
+            tls,
+            log,
+            access_log,
+        };
         building.start(sockets)
     }
 
@@ -223,7 +237,7 @@ pub enum StopError {
 struct Sockets {
     proxies: Vec<Bound>,
     admin: Bound,
-    metrics: Option<(ListenerSettings, Bound)>,
+    metrics: Option<Bound>,
     local: Option<local::Bound>,
 }
 
@@ -236,14 +250,8 @@ impl Sockets {
             .iter()
             .map(|proxy| listener::bind(&proxy.listener, workers))
             .collect();
-        let metrics = config.metrics_listen.map(|listen| ListenerSettings {
-            name: "metrics".into(),
-            listen,
-            limits: config.admin.listener.limits.clone(),
-        });
-        let metrics = metrics
-            .map(|settings| listener::bind(&settings, 1).map(|bound| (settings, bound)))
-            .transpose()?;
+        let metrics =
+            config.metrics.as_ref().map(|settings| listener::bind(settings, 1)).transpose()?;
         let (proxies, admin) = (proxies?, listener::bind(&config.admin.listener, 1)?);
         let local = config.local.as_ref().map(local::Bound::bind).transpose()?;
         Ok(Self { proxies, admin, metrics, local })
@@ -258,8 +266,29 @@ struct Building {
     runtime: Runtime,
     control: Arc<ControlPlane>,
     authenticator: Arc<Authenticator>,
+    tls: Listeners,
     log: AccessLog,
     access_log: AccessLogGuard,
+}
+
+/// The TLS of the listeners that have it, by their names.
+struct Listeners(Vec<(Box<str>, Arc<Tls>)>);
+
+impl Listeners {
+    fn load(config: &Config, metrics: &Metrics) -> Result<Self, TlsError> {
+        let mut all = Vec::new();
+        for listener in config.listeners() {
+            if let Some(settings) = &listener.tls {
+                let tls = Tls::load(&listener.name, settings, metrics.tls(&listener.name))?;
+                all.push((listener.name.clone(), tls));
+            }
+        }
+        Ok(Self(all))
+    }
+
+    fn of(&self, listener: &str) -> Option<Arc<Tls>> {
+        self.0.iter().find(|(name, _)| **name == *listener).map(|(_, tls)| Arc::clone(tls))
+    }
 }
 
 impl Building {
@@ -269,7 +298,7 @@ impl Building {
         let (stop_control, stopping_control) = watch::channel(false);
         let proxies = self.addresses(&sockets.proxies);
         let admin = sockets.admin.address;
-        let metrics_address = sockets.metrics.as_ref().map(|(_, bound)| bound.address);
+        let metrics_address = sockets.metrics.as_ref().map(|bound| bound.address);
         let socket = sockets.local.as_ref().map(|bound| bound.path().to_owned());
         let local = sockets.local.map(|bound| self.local_server(bound)).transpose()?;
         let (ended, worker_ended) = worker::Ended::new();
@@ -321,6 +350,7 @@ impl Building {
                 name: (&*proxy.listener.name).into(),
                 limits: Arc::new(proxy.listener.limits.clone()),
                 client_ip: Arc::new(proxy.client_ip.clone()),
+                tls: self.tls.of(&proxy.listener.name),
                 slots: self.slots(&proxy.listener),
             });
             for (worker, socket) in sockets.iter_mut().zip(bound.sockets) {
@@ -349,7 +379,7 @@ impl Building {
     fn start_http(
         &self,
         admin: Bound,
-        metrics: Option<(ListenerSettings, Bound)>,
+        metrics: Option<Bound>,
         readiness: &Arc<Readiness>,
         stop: &watch::Receiver<bool>,
     ) -> Result<Vec<tokio::task::JoinHandle<()>>, StartError> {
@@ -368,9 +398,9 @@ impl Building {
         let operations = operations::router(Arc::clone(&self.metrics), Arc::clone(readiness));
         let on_admin = &self.config.admin.listener;
         let mut tasks = Vec::new();
-        match metrics {
+        match self.config.metrics.as_ref().zip(metrics) {
             Some((settings, bound)) => {
-                tasks.push(self.serve_http(&settings, bound, operations, stop)?);
+                tasks.push(self.serve_http(settings, bound, operations, stop)?);
                 tasks.push(self.serve_http(on_admin, admin, api, stop)?);
             }
             None => tasks.push(self.serve_http(on_admin, admin, api.merge(operations), stop)?),
@@ -385,13 +415,16 @@ impl Building {
         router: axum::Router,
         stop: &watch::Receiver<bool>,
     ) -> Result<tokio::task::JoinHandle<()>, StartError> {
-        let slots = self.slots(settings);
-        let limits = Arc::new(settings.limits.clone());
+        let listener = server::Listener {
+            slots: self.slots(settings),
+            limits: Arc::new(settings.limits.clone()),
+            tls: self.tls.of(&settings.name),
+        };
         let _in_runtime = self.runtime.enter();
         let sockets: io::Result<Vec<_>> =
             bound.sockets.into_iter().map(tokio::net::TcpListener::from_std).collect();
         let drain = self.config.proxy.drain;
-        Ok(self.runtime.spawn(server::serve(sockets?, slots, limits, router, stop.clone(), drain)))
+        Ok(self.runtime.spawn(server::serve(sockets?, listener, router, stop.clone(), drain)))
     }
 
     fn local_server(&self, bound: local::Bound) -> io::Result<local::server::Server> {

@@ -16,10 +16,10 @@
 //!
 //! | step | where | what may end it |
 //! |---|---|---|
-//! | accepted | [`net::listener`], [`net::connection`] | too many connections, a slow or broken head |
+//! | accepted | [`net::listener`], [`net::connection`], [`net::tls`] | too many connections, no TLS, a slow or broken head |
 //! | a worker's thread takes it | [`worker`], [`proxy::edge`] | |
 //! | whose address | [`net::client_ip`] | 400: a trusted proxy's header that can't be read |
-//! | which route | [`net::authority`], [`proxy::path`], [`proxy::route`] | 400, 404, 405 |
+//! | which route | [`net::authority`], [`proxy::path`], [`proxy::route`] | 400, 404, 405, 421 |
 //! | who | [`identity`], [`identity::digest`], [`identity::bearer`] | 401; 429 after too many |
 //! | from where | [`access`]: [`admit`](access::admit) gives the [`Permit`](access::Permit) and counts | 403 |
 //! | onward | `proxy::forward`, [`proxy::headers`], [`proxy::upstream`] | 502, 504 |

@@ -62,6 +62,15 @@ impl Problem {
             .with_number(i64::try_from(retry_after_seconds).unwrap_or(i64::MAX))
     }
 
+    /// The answer to a request on a connection whose certificate is not for it (RFC 9110 section 15.5.20).
+    pub fn misdirected() -> Self {
+        Self::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "MISDIRECTED_REQUEST",
+            "This connection is not for this host: its TLS named another.",
+        )
+    }
+
     /// Adds a text that the detail names.
     #[must_use]
     pub fn with(mut self, parameter: impl Into<String>) -> Self {

@@ -22,8 +22,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::addr::PeerAddr;
 use crate::identity::Authenticator;
-use crate::net::connection::{CoarseClock, Connections, http_builder, serve};
+use crate::net::connection::{CoarseClock, Connections, establish, http_builder, serve};
 use crate::net::listener::{Slot, Slots, accept};
+use crate::net::tls::Tls;
 use crate::net::{ConnectionLimits, client_ip};
 use crate::proxy::Proxy;
 use crate::proxy::edge::{Edge, Inbound};
@@ -94,6 +95,8 @@ pub struct Listener {
     pub limits: Arc<ConnectionLimits>,
     /// Where the client address comes from.
     pub client_ip: Arc<client_ip::Settings>,
+    /// TLS; none: plain text.
+    pub tls: Option<Arc<Tls>>,
     /// The connections open, against the limit.
     pub slots: Arc<Slots>,
 }
@@ -204,24 +207,28 @@ impl Serving {
     }
 
     fn serve(&self, stream: TcpStream, peer: PeerAddr, slot: Slot) {
-        let (stream, connection) =
+        let (socket, connection) =
             self.connections.open(stream, slot, Arc::clone(&self.listener.limits));
-        let inbound = Rc::new(Inbound {
-            listener: Arc::clone(&self.listener.name),
-            limits: Arc::clone(&self.listener.limits),
-            client_ip: Arc::clone(&self.listener.client_ip),
-            peer,
-            connection: Arc::clone(&connection),
-        });
+        let listener = Arc::clone(&self.listener);
         let edge = Rc::clone(&self.edge);
         let http = Rc::clone(&self.http);
-        let slots = Arc::clone(&self.listener.slots);
         spawn_local(async move {
+            let (slots, tls) = (&listener.slots, listener.tls.as_deref());
+            let established = establish(socket, &connection, slots, tls).await;
+            let Some((stream, transport)) = established else { return };
+            let inbound = Rc::new(Inbound {
+                listener: Arc::clone(&listener.name),
+                limits: Arc::clone(&listener.limits),
+                client_ip: Arc::clone(&listener.client_ip),
+                peer,
+                transport,
+                connection: Arc::clone(&connection),
+            });
             let service = service_fn(|request| {
                 let (edge, inbound) = (Rc::clone(&edge), Rc::clone(&inbound));
                 async move { edge.serve(inbound, request).await }
             });
-            serve(&http, stream, &connection, &slots, service).await;
+            serve(&http, stream, &connection, slots, service).await;
         });
     }
 }
@@ -263,6 +270,7 @@ mod tests {
             name: "main".into(),
             limits: Arc::default(),
             client_ip: Arc::new(client_ip::Settings::default()),
+            tls: None,
             slots: Slots::new(1, metrics.listener("main")),
         })
     }

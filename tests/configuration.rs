@@ -2,6 +2,7 @@
 
 mod examples;
 mod mistakes;
+mod tls;
 
 use portcullis::config::{Config, ConfigErrors, Mistake};
 use portcullis::telemetry::{AccessLogTarget, LogFormat};

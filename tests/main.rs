@@ -37,4 +37,5 @@ mod stopping;
 mod store_contract;
 mod system_status;
 mod tidy;
+mod tls;
 mod usage;

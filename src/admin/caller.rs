@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use http::request::Parts;
+use http::uri::Scheme;
 
 use super::AdminState;
 use super::error::Rejection;
@@ -15,7 +16,9 @@ use crate::addr::{ClientIp, PeerAddr};
 use crate::control::Author;
 use crate::id::OrgId;
 use crate::identity::{self, Organization, Presented, Principal, Role, SchemeKind};
+use crate::net::authority::{self, Authority};
 use crate::net::target::raw_target;
+use crate::net::tls::Transport;
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
 
@@ -43,6 +46,23 @@ pub(super) fn address(state: &AdminState, head: &Parts) -> Result<ClientIp, Reje
     let peer = head.extensions.get::<PeerAddr>().ok_or(Rejection::PeerUnknown)?;
     let client = state.settings.client_ip.resolve(*peer, &head.headers);
     Ok(client.map_err(Rejection::ClientAddress)?.ip)
+}
+
+/// The one authority of a call, which its connection may ask for.
+///
+/// # Errors
+/// There is none, or more than one; or TLS was begun for another.
+pub(super) fn authority(head: &Parts) -> Result<Authority<'_>, Rejection> {
+    let authority = authority::authority(head)?;
+    match head.extensions.get::<Transport>() {
+        Some(transport) if !transport.serves(&authority) => Err(Rejection::Misdirected),
+        _ => Ok(authority),
+    }
+}
+
+/// The scheme that a call came by.
+pub(super) fn scheme(head: &Parts) -> Scheme {
+    head.extensions.get().map_or(Scheme::HTTP, Transport::scheme)
 }
 
 impl Caller {

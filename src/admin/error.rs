@@ -33,6 +33,8 @@ pub(super) enum Rejection {
     ClientAddress(#[source] ClientIpError),
     #[error("authority unusable")]
     Authority(#[from] AuthorityError),
+    #[error("authority not served by the connection's certificate")]
+    Misdirected,
     #[error("no route")]
     Route(#[from] RouteError),
     #[error("not authenticated")]
@@ -72,6 +74,7 @@ impl Rejection {
             Self::Authority(error) => {
                 bad("VALIDATION_ERROR", expectation("The request's authority can't be told", error))
             }
+            Self::Misdirected => Problem::misdirected(),
             Self::Route(error) => route(error, path),
             Self::Credentials { source: Refusal::TooManyFailures(limited), .. } => {
                 Problem::too_many_failures(limited.retry_after_seconds)

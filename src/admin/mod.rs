@@ -4,7 +4,7 @@
 //!
 //! | step | refused with |
 //! |---|---|
-//! | client address, authority | 400 |
+//! | client address, authority | 400, 421 |
 //! | route | 404, 405 |
 //! | credentials | 401; 429 where too many from the address were refused |
 //! | the credential's own access list | 403 |
@@ -81,7 +81,6 @@ use version::Representation;
 use crate::control::{CommandError, ControlPlane};
 use crate::id::{IdGenerator, OrgId};
 use crate::identity::{Authenticator, Role};
-use crate::net::authority::authority;
 use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::Metrics;
 use crate::time::Clock;
@@ -123,7 +122,7 @@ pub struct AdminState {
 /// The admin API as a router, to be served by an accept loop of ours.
 ///
 /// Each request must carry the other end of its connection as an extension of type [`PeerAddr`](crate::addr::PeerAddr);
-/// without one it is refused with 500.
+/// without one it is refused with 500. One that came by TLS carries its [`Transport`](crate::net::tls::Transport) too.
 ///
 /// Every path is answered, unknown ones with 404 in the API's shape, so a router that is merged in (`/metrics`,
 /// `/healthz`, `/readyz`) brings routes and no fallback of its own. Those routes ask for no credential.
@@ -172,7 +171,7 @@ impl AdminApi {
             Some(endpoint) => oauth::handle(endpoint, &self.state, &head, body, &request_id).await,
             None => self.handle_call(&head, body, &request_id).await,
         };
-        respond::add_common_headers(response.headers_mut(), &request_id);
+        respond::add_common_headers(response.headers_mut(), &request_id, &caller::scheme(&head));
         response
     }
 
@@ -200,7 +199,7 @@ impl AdminApi {
         let state = &self.state;
         let now = state.clock.now();
         let address = caller::address(state, head)?;
-        let authority = authority(head)?;
+        let authority = caller::authority(head)?;
         let route = Route::find(&head.method, head.uri.path())?;
         let role = match route.row.access {
             Access::Role(role) => role,
@@ -217,7 +216,7 @@ impl AdminApi {
         let form = query.form;
         let origin = match &state.settings.public_url {
             Some(url) => url.to_string(),
-            None => format!("http://{}", authority.as_str()),
+            None => format!("{}://{}", caller::scheme(head), authority.as_str()),
         };
         let links = Links::new(&origin, route.prefix(), route.list_name);
         let (principal, client) = (caller.principal.credential, caller.address);

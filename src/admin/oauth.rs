@@ -39,7 +39,6 @@ use super::rate::{Allowance, RateBucket};
 use super::table::{self, Access, Operation};
 use super::{AdminState, caller};
 use crate::identity::bearer::token::{self, Claims};
-use crate::net::authority::authority;
 use client::Client;
 use form::{Form, FormError};
 use refusal::Refusal;
@@ -92,7 +91,7 @@ async fn answer(
         return Err(Refusal::Method);
     }
     let address = caller::address(state, head).map_err(|error| Refusal::Request(error.into()))?;
-    authority(head).map_err(|error| Refusal::Request(Box::new(error.into())))?;
+    caller::authority(head).map_err(|error| Refusal::Request(Box::new(error)))?;
     // From anybody: who sends it byte by byte has no more time than who sends nothing.
     let patience = state.settings.listener.limits.stall_timeout;
     let form = timeout(patience, Form::read(&head.headers, body)).await;

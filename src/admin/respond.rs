@@ -12,8 +12,9 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use http::uri::Scheme;
 use http_body::Frame;
 use serde_json::{Value, json};
 
@@ -99,7 +100,10 @@ pub(super) fn refusal(problem: &Problem, form: Form) -> Response {
 }
 
 /// Adds what every response carries, unless it says something else.
-pub(super) fn add_common_headers(headers: &mut HeaderMap, request_id: &str) {
+pub(super) fn add_common_headers(headers: &mut HeaderMap, request_id: &str, scheme: &Scheme) {
+    if *scheme == Scheme::HTTPS {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(A_YEAR));
+    }
     for (name, value) in COMMON {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -107,6 +111,9 @@ pub(super) fn add_common_headers(headers: &mut HeaderMap, request_id: &str) {
         headers.insert(X_REQUEST_ID, id);
     }
 }
+
+/// Browsers come by TLS alone from now on, to this host and not to those below it: they may be others'.
+const A_YEAR: &str = "max-age=31536000";
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -1,6 +1,6 @@
 //! Serves the control plane's HTTP: the admin API and the operational endpoints, under the same limits as the data plane.
 //!
-//! A request finds its peer in an extension of type [`PeerAddr`].
+//! A request finds its peer in an extension of type [`PeerAddr`], and how it came in one of type [`Transport`].
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,15 +21,26 @@ use tower::ServiceExt;
 use super::body::Patient;
 use crate::addr::PeerAddr;
 use crate::net::ConnectionLimits;
-use crate::net::connection::{self, CoarseClock, Connection, Connections, http_builder};
+use crate::net::connection::{self, CoarseClock, Connection, Connections, establish, http_builder};
 use crate::net::linger::Lingering;
 use crate::net::listener::{Slot, Slots, accept};
+use crate::net::tls::{Tls, Transport};
+
+/// What the sockets of a listener have in common.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// The connections open, against the limit.
+    pub slots: Arc<Slots>,
+    /// What a connection may take.
+    pub limits: Arc<ConnectionLimits>,
+    /// TLS; none: plain text.
+    pub tls: Option<Arc<Tls>>,
+}
 
 /// Serves `router` on `sockets` until `stop` becomes true, then lets requests in flight finish within `drain`.
 pub async fn serve(
     sockets: Vec<TcpListener>,
-    slots: Arc<Slots>,
-    limits: Arc<ConnectionLimits>,
+    listener: Listener,
     router: Router,
     stop: watch::Receiver<bool>,
     drain: Duration,
@@ -40,14 +51,13 @@ pub async fn serve(
     let mut accepting = JoinSet::new();
     for socket in sockets {
         let serving = Serving {
-            slots: Arc::clone(&slots),
-            limits: Arc::clone(&limits),
+            listener: listener.clone(),
             router: router.clone(),
             connections: Arc::clone(&connections),
         };
         let stop = stop.clone();
         accepting.spawn(async move {
-            accept(socket, Arc::clone(&serving.slots), stop, |stream, peer, slot| {
+            accept(socket, Arc::clone(&serving.listener.slots), stop, |stream, peer, slot| {
                 serving.serve(stream, peer, slot)
             })
             .await;
@@ -69,24 +79,27 @@ async fn tick(clock: Arc<CoarseClock>, connections: Arc<Connections>) {
 }
 
 struct Serving {
-    slots: Arc<Slots>,
-    limits: Arc<ConnectionLimits>,
+    listener: Listener,
     router: Router,
     connections: Arc<Connections>,
 }
 
 impl Serving {
     fn serve(&self, stream: TcpStream, peer: PeerAddr, slot: Slot) {
-        let (stream, connection) = self.connections.open(stream, slot, Arc::clone(&self.limits));
-        let (router, limits, slots) =
-            (self.router.clone(), Arc::clone(&self.limits), Arc::clone(&self.slots));
+        let limits = Arc::clone(&self.listener.limits);
+        let (socket, connection) = self.connections.open(stream, slot, limits);
+        let (router, listener) = (self.router.clone(), self.listener.clone());
         tokio::spawn(async move {
+            let Listener { slots, limits, tls } = listener;
+            let established = establish(socket, &connection, &slots, tls.as_deref()).await;
+            let Some((stream, transport)) = established else { return };
             let http = http_builder(TokioExecutor::new(), &limits);
             let busy = Arc::clone(&connection);
             let patience = limits.stall_timeout;
             let service = service_fn(move |request: Request<Incoming>| {
                 let guard = busy.begin_request();
-                let answer = answer(router.clone(), peer, &busy, patience, request);
+                let transport = transport.clone();
+                let answer = answer(router.clone(), peer, transport, &busy, patience, request);
                 async move {
                     let response = answer.await;
                     drop(guard);
@@ -101,12 +114,14 @@ impl Serving {
 fn answer(
     router: Router,
     peer: PeerAddr,
+    transport: Transport,
     connection: &Arc<Connection>,
     patience: Duration,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
     let (mut head, body) = request.into_parts();
     head.extensions.insert(peer);
+    head.extensions.insert(transport);
     // Credentials come before the body, so a client that signs its second request has sent this one's for nothing.
     let body = Lingering::new(body, &head, connection);
     router.oneshot(Request::from_parts(head, Body::new(Patient::new(body, patience))))

@@ -12,6 +12,7 @@ use crate::control::OpenError;
 use crate::keys::KeyFileError;
 use crate::local::SocketError;
 use crate::net::listener::BindError;
+use crate::net::tls::{CertificateError, TlsError, TlsErrorKind};
 use crate::store::StoreError;
 
 /// A config that can't be used. Its mistakes speak for themselves; a file that is not there does not.
@@ -39,6 +40,7 @@ pub(super) fn on_start(error: StartError, config: &Config) -> Report {
         StartError::Store(error) | StartError::Control(OpenError::Store(error)) => for_store(error),
         StartError::Bind(error) => for_bind(error, &listen_key(error, config)),
         StartError::Socket(error) => Some(for_socket(error).into()),
+        StartError::Tls(error) => for_tls(error),
         StartError::AccessLog { .. } => {
             Some("`log.access` has to be `stdout`, `off`, or a file in a directory that exists and may be written to".into())
         }
@@ -132,6 +134,30 @@ fn for_socket(error: &SocketError) -> &'static str {
     }
 }
 
+/// A listener's TLS that can't be set up.
+pub(super) fn on_tls(error: TlsError) -> Report {
+    let advice = for_tls(&error);
+    Advised::report(error, advice)
+}
+
+fn for_tls(error: &TlsError) -> Option<String> {
+    let TlsErrorKind::Certificate(error) = &*error.source else { return None };
+    Some(match error {
+        CertificateError::Unreadable { .. } => {
+            "`certificates` have to name files that exist and that the user running Portcullis may read".into()
+        }
+        CertificateError::NoCertificate { .. } | CertificateError::Malformed { .. } => {
+            "`cert` has to name a PEM file: the certificate, and behind it those of its issuers".into()
+        }
+        CertificateError::NoKey { .. } => {
+            "`key` has to name a PEM file with the private key; `openssl pkey` takes a password off".into()
+        }
+        CertificateError::Unusable { .. } => {
+            "`cert` and `key` have to be of one pair: RSA of 2048 bits or more, ECDSA, or Ed25519".into()
+        }
+    })
+}
+
 /// `key` is what sets the address, for the sentence to name.
 pub(super) fn for_bind(error: &BindError, key: &str) -> Option<String> {
     Some(match error.source.kind() {
@@ -153,7 +179,7 @@ fn listen_key(error: &BindError, config: &Config) -> String {
     let is_it = |name: &str, address| *error.name == *name && error.address == address;
     if is_it("admin", config.admin.listener.listen) {
         "`admin.listen`".into()
-    } else if config.metrics_listen.is_some_and(|address| is_it("metrics", address)) {
+    } else if config.metrics.as_ref().is_some_and(|metrics| is_it("metrics", metrics.listen)) {
         "`metrics.listen`".into()
     } else {
         format!("`listeners.{}.listen`", error.name)

@@ -40,8 +40,8 @@ enum Command {
     Init(InitArguments),
     /// Serve, until SIGTERM or Ctrl-C; requests in flight are finished first. The config is read once
     Run(ConfigArguments),
-    /// Check a config file and list everything that is wrong with it; exits with 1 if anything is. Ports and files
-    /// are not tried
+    /// Check a config file and list everything that is wrong with it; exits with 1 if anything is. Certificates are
+    /// read; ports and other files are not tried
     Check(ConfigArguments),
     /// Print the admin API's OpenAPI document as YAML, as it is with the defaults
     Openapi(OpenapiArguments),

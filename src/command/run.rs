@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{ConfigArguments, advice, load, say};
 use crate::app::App;
+use crate::net::tls;
 use crate::telemetry;
 use crate::time::Clock;
 
@@ -32,9 +33,13 @@ pub(super) fn run(arguments: &ConfigArguments) -> miette::Result<()> {
     signals.serve(app)
 }
 
-/// Lists what is wrong with a config, or says that nothing is.
+/// Lists what is wrong with a config, or says that nothing is. The files of certificates are read as well: a pair that does not
+/// belong together is better known before a restart than after it.
 pub(super) fn check(arguments: &ConfigArguments) -> miette::Result<()> {
-    load(arguments)?;
+    let config = load(arguments)?;
+    for (listener, settings) in config.listeners().filter_map(|it| Some((it, it.tls.as_ref()?))) {
+        tls::check(&listener.name, settings).map_err(advice::on_tls)?;
+    }
     say(&format!("{}: ok\n", arguments.config.display()))
 }
 

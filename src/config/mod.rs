@@ -22,12 +22,12 @@ mod reader;
 mod routes;
 mod sections;
 mod source;
+mod tls;
 mod tree;
 mod value;
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 use std::sync::Arc;
@@ -38,13 +38,13 @@ pub use source::Position;
 
 use crate::access::ListName;
 use crate::addr::Prefix;
-use crate::net::ConnectionLimits;
+use crate::net::{ConnectionLimits, ListenerSettings};
 use crate::time::Timestamp;
 use crate::{admin, control, identity, local, proxy, telemetry};
 use expected::Expected;
 use reader::{Mistakes, Reported, Section};
 use routes::Routes;
-use sections::{Places, TakenAddresses};
+use sections::{Places, Shared, TakenAddresses};
 use source::{Source, Span};
 use tree::SyntaxError;
 
@@ -60,7 +60,7 @@ pub struct Config {
     /// The socket for the operator's commands; none: they are for a stopped program only.
     pub local: Option<local::Settings>,
     /// A listener of its own for `/metrics`, `/healthz` and `/readyz`; none: they are on the admin listener.
-    pub metrics_listen: Option<SocketAddr>,
+    pub metrics: Option<ListenerSettings>,
     /// Limits of what is stored, and how often usage is.
     pub control: control::Settings,
     /// The digest scheme.
@@ -80,6 +80,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Every listener.
+    pub fn listeners(&self) -> impl Iterator<Item = &ListenerSettings> {
+        let proxies = self.proxy.listeners.iter().map(|proxy| &proxy.listener);
+        proxies.chain([&self.admin.listener]).chain(&self.metrics)
+    }
+
     /// Reads the file at `path` and the variables of `environment` that begin with `PORTCULLIS__`, in either case.
     ///
     /// Blocks while the file is read.
@@ -168,7 +174,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
     let workers = root.section("workers", sections::workers);
     let log = root.section("log", |section| sections::log(section, directory));
     limits?;
-    let (listeners, (admin, local), metrics_listen) = listen?;
+    let (listeners, (admin, local), metrics) = listen?;
     let (workers, drain) = workers?;
     let (store_path, key_file) = store?;
     Ok(Config {
@@ -182,7 +188,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
         admin,
         rate_limits: rate_limits?,
         local,
-        metrics_listen,
+        metrics,
         control: control?,
         digest: digest?,
         bearer: bearer?,
@@ -196,7 +202,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
 
 type Admin = (admin::Settings, Option<local::Settings>);
 
-type Listen = (Vec<proxy::ProxyListener>, Admin, Option<SocketAddr>);
+type Listen = (Vec<proxy::ProxyListener>, Admin, Option<ListenerSettings>);
 
 /// Everything that listens, each on an address of its own.
 fn listen(
@@ -205,17 +211,18 @@ fn listen(
     places: Places<'_>,
 ) -> Result<Listen, Reported> {
     let mut taken = TakenAddresses::default();
+    let shared = Shared { limits, directory: places.directory };
     let listeners = root
-        .named("listeners", |name, section| sections::listener(name, section, limits, &mut taken));
+        .named("listeners", |name, section| sections::listener(name, section, shared, &mut taken));
     let listeners = listeners.and_then(|listeners| match listeners.is_empty() {
         true => Err(root.miss("listeners", "at least one, as in `[listeners.main]`")),
         false => Ok(listeners),
     });
     let admin = root.section("admin", |section| {
         let local = sections::local(section, places);
-        Ok((sections::admin(section, limits, &mut taken)?, local?))
+        Ok((sections::admin(section, shared, &mut taken)?, local?))
     });
-    let metrics = root.section("metrics", |section| sections::metrics(section, &mut taken));
+    let metrics = root.section("metrics", |section| sections::metrics(section, shared, &mut taken));
     Ok((listeners?, admin?, metrics?))
 }
 

@@ -12,6 +12,7 @@ use super::place::{
     ENDPOINT, RANGE, address_header, endpoint, file, listen, prefix, proxies, public_url,
 };
 use super::reader::{Field, Reported, Section};
+use super::tls::tls as tls_settings;
 use super::value::{boolean, choice, choices, duration, instant, integer, log_filter, size};
 use super::{NamedEntry, NamedList};
 use crate::access::ListName;
@@ -21,7 +22,7 @@ use crate::identity::bearer;
 use crate::identity::digest::{self, Algorithm};
 use crate::identity::failures;
 use crate::net::client_ip::{self, AddressHeader};
-use crate::net::{ConnectionLimits, ListenerSettings};
+use crate::net::{ConnectionLimits, ListenerSettings, tls};
 use crate::proxy::ProxyListener;
 use crate::proxy::upstream::{UpstreamName, UpstreamSettings};
 use crate::telemetry::{AccessLogTarget, LogFormat, LogSettings};
@@ -59,11 +60,30 @@ fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() != 0 && a.port() == b.port() && (x == y || same_family && any)
 }
 
+/// What every listener has from elsewhere in the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shared<'a> {
+    pub(super) limits: &'a ConnectionLimits,
+    /// Where relative paths begin.
+    pub(super) directory: &'a Path,
+}
+
+impl Shared<'_> {
+    fn listener(
+        self,
+        name: &str,
+        listen: SocketAddr,
+        tls: Option<tls::Settings>,
+    ) -> ListenerSettings {
+        ListenerSettings { name: name.into(), listen, limits: self.limits.clone(), tls }
+    }
+}
+
 /// `[listeners.NAME]`
 pub(super) fn listener(
     name: &str,
     section: &mut Section<'_>,
-    limits: &ConnectionLimits,
+    shared: Shared<'_>,
     taken: &mut TakenAddresses,
 ) -> Result<ProxyListener, Reported> {
     let listen = match section.take("listen") {
@@ -73,12 +93,13 @@ pub(super) fn listener(
         None => Err(section.miss("listen", "address:port, as in `0.0.0.0:8080`")),
     };
     let client_ip = client_address(section);
+    let tls = tls_settings(section, shared.directory);
     if RESERVED.contains(&name) {
         return Err(
             section.refuse("another name: this one is that of a listener of the program's own")
         );
     }
-    let listener = ListenerSettings { name: name.into(), listen: listen?, limits: limits.clone() };
+    let listener = shared.listener(name, listen?, tls?);
     Ok(ProxyListener { listener, client_ip: client_ip? })
 }
 
@@ -101,7 +122,7 @@ fn client_address(section: &mut Section<'_>) -> Result<client_ip::Settings, Repo
 /// `[admin]`
 pub(super) fn admin(
     section: &mut Section<'_>,
-    limits: &ConnectionLimits,
+    shared: Shared<'_>,
     taken: &mut TakenAddresses,
 ) -> Result<admin::Settings, Reported> {
     let field = section.take("listen");
@@ -110,15 +131,17 @@ pub(super) fn admin(
     let insecure = section.or("insecure", false, boolean);
     let public_url = section.optional("public_url", public_url);
     let client_ip = client_address(section);
+    let tls = tls_settings(section, shared.directory);
     let body_bytes = section.or("body_limit", 1 << 20, size(1 << 10..=64 << 20));
-    let (listen, insecure) = (listen?, insecure?);
+    let (listen, insecure, tls) = (listen?, insecure?, tls?);
     if let Some(field) = field
         && !insecure
+        && tls.is_none()
         && !ClientIp::from(listen.ip()).as_ip().is_loopback()
     {
         return Err(field.refuse(LOOPBACK));
     }
-    let listener = ListenerSettings { name: "admin".into(), listen, limits: limits.clone() };
+    let listener = shared.listener("admin", listen, tls);
     let (public_url, client_ip, body_bytes) = (public_url?, client_ip?, body_bytes?);
     Ok(admin::Settings { listener, client_ip, public_url, body_bytes })
 }
@@ -163,11 +186,19 @@ pub(super) fn local(
 /// `[metrics]`
 pub(super) fn metrics(
     section: &mut Section<'_>,
+    shared: Shared<'_>,
     taken: &mut TakenAddresses,
-) -> Result<Option<SocketAddr>, Reported> {
-    let Some(field) = section.take("listen") else { return Ok(None) };
-    let address = field.read(listen)?;
-    taken.take(address, Some(&field), section).map(Some)
+) -> Result<Option<ListenerSettings>, Reported> {
+    let field = section.take("listen");
+    let listen = field.as_ref().map(|field| {
+        field.read(listen).and_then(|address| taken.take(address, Some(field), section))
+    });
+    let tls = tls_settings(section, shared.directory)?;
+    match (listen.transpose()?, tls) {
+        (Some(listen), tls) => Ok(Some(shared.listener("metrics", listen, tls))),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(section.miss("listen", METRICS_LISTEN)),
+    }
 }
 
 /// `[store]`: the database and the key file.
@@ -308,6 +339,8 @@ fn rate_limit(field: &Field<'_>, default: Size) -> Result<Option<Size>, Reported
 fn connection_limits(section: &mut Section<'_>) -> Result<ConnectionLimits, Reported> {
     let default = ConnectionLimits::default();
     let connections = section.or("connections", default.connections, integer(1..=1_000_000));
+    let handshake_timeout =
+        section.or("handshake_timeout", default.handshake_timeout, duration(ms_to(TEN_MINUTES)));
     let header_timeout =
         section.or("header_timeout", default.header_timeout, duration(ms_to(TEN_MINUTES)));
     // The HTTP library panics below 8 KiB.
@@ -318,6 +351,7 @@ fn connection_limits(section: &mut Section<'_>) -> Result<ConnectionLimits, Repo
     let h2_streams = section.or("h2_streams", default.h2_streams, integer(1..=10_000));
     Ok(ConnectionLimits {
         connections: connections?,
+        handshake_timeout: handshake_timeout?,
         header_timeout: header_timeout?,
         header_bytes: header_bytes?,
         headers: headers?,
@@ -419,8 +453,11 @@ const HEADER_OF_PROXIES: &str = "the header that `trusted_proxies` write: `x-for
 const PROXIES_OF_HEADER: &str = "the ranges of the proxies whose `client_address_header` is \
     believed, as in `[\"10.0.0.0/8\"]`";
 
-const LOOPBACK: &str = "a loopback address, as in `127.0.0.1:8081`, or `insecure = true`: \
+const LOOPBACK: &str = "a loopback address, as in `127.0.0.1:8081`, or `[admin.tls]`, or `insecure = true`: \
     credentials and lists would cross the network in plain text";
+
+const METRICS_LISTEN: &str =
+    "an address of its own for what `[metrics.tls]` is set for, as in `0.0.0.0:9100`";
 
 const SOCKET: &str = "`off`, or the path of a socket, as in `./portcullis.sock`: 95 bytes at most, its directory included";
 

@@ -1,7 +1,8 @@
 //! One accepted connection: its deadlines, and how it ends.
 //!
 //! Deadlines are kept by stamps of a coarse clock and checked by a sweep every half second, so that a request arms no timer.
-//! A connection is in one of three phases:
+//! A connection is in one of four phases:
+//! - *handshake*: TLS is being agreed upon ([`ConnectionLimits::handshake_timeout`]);
 //! - *head*: a request has begun and its head is not complete ([`ConnectionLimits::header_timeout`]);
 //! - *busy*: requests are being answered; a peer that takes no bytes is ended after [`ConnectionLimits::stall_timeout`];
 //! - *idle*: kept alive ([`ConnectionLimits::idle_timeout`]). An HTTP/2 connection is idle from its preface on, and is told
@@ -14,24 +15,25 @@
 //!
 //! Everything here is `Send`, as an upgraded connection has to be; the atomics are read and written by one thread and cost what plain fields do.
 
+mod handshake;
 mod http;
+mod stream;
 
 use std::future::poll_fn;
-use std::io;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::ConnectionLimits;
 use super::listener::Slot;
 
+pub use handshake::establish;
 pub use http::{http_builder, serve};
+pub use stream::{Socket, WatchedStream};
 
 /// Milliseconds since some start, told to within a tick. Starts at one, so that zero can mean "never".
 #[derive(Debug)]
@@ -79,6 +81,8 @@ pub struct Connection {
     /// Bytes of the HTTP/2 preface seen so far; [`NOT_HTTP2`] once something else was.
     preface: AtomicU8,
     multiplexed: AtomicBool,
+    /// What TLS agreed on; [`EITHER`] where there is none.
+    protocol: AtomicU8,
     /// No request has begun yet.
     fresh: AtomicBool,
     ended: AtomicU8,
@@ -89,12 +93,15 @@ pub struct Connection {
 const HEAD: u8 = 0;
 const BUSY: u8 = 1;
 const IDLE: u8 = 2;
+const HANDSHAKE: u8 = 3;
 
 const OPEN: u8 = 0;
 const HEADER_TIMEOUT: u8 = 1;
 const IDLE_TIMEOUT: u8 = 2;
 const STALL_TIMEOUT: u8 = 3;
 const CUT_BY_DRAIN: u8 = 4;
+const HANDSHAKE_TIMEOUT: u8 = 5;
+const WRONG_PROTOCOL: u8 = 6;
 
 /// Whether, and how soon, the peer is told that the connection ends.
 const STAYING: u8 = 0;
@@ -105,6 +112,10 @@ const LEAVING_NOW: u8 = 3;
 /// What an HTTP/2 connection begins with (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const NOT_HTTP2: u8 = u8::MAX;
+
+const EITHER: u8 = 0;
+const HTTP1_ALONE: u8 = 1;
+const HTTP2_ALONE: u8 = 2;
 
 impl Connection {
     fn new(clock: Arc<CoarseClock>, limits: Arc<ConnectionLimits>) -> Self {
@@ -120,6 +131,7 @@ impl Connection {
             taken_ms: AtomicU64::new(0),
             preface: AtomicU8::new(0),
             multiplexed: AtomicBool::new(false),
+            protocol: AtomicU8::new(EITHER),
             fresh: AtomicBool::new(true),
             ended: AtomicU8::new(OPEN),
             leaving: AtomicU8::new(STAYING),
@@ -170,6 +182,9 @@ impl Connection {
         let since = self.since_ms.load(Relaxed);
         let limits = &self.limits;
         match self.phase.load(Relaxed) {
+            HANDSHAKE if self.clock.has_passed(since, limits.handshake_timeout) => {
+                self.end(HANDSHAKE_TIMEOUT)
+            }
             HEAD if self.clock.has_passed(since, limits.header_timeout) => self.end(HEADER_TIMEOUT),
             IDLE if self.clock.has_passed(since, limits.idle_timeout + LEAVE_GRACE) => {
                 self.end(IDLE_TIMEOUT)
@@ -207,6 +222,19 @@ impl Connection {
         if self.phase.load(Relaxed) == IDLE && !self.multiplexed.load(Relaxed) {
             self.enter(HEAD);
         }
+    }
+
+    /// Whether what was read is of another protocol than TLS agreed on. Then the connection is at its end.
+    fn ends_for_its_protocol(&self) -> bool {
+        let is_wrong = match self.protocol.load(Relaxed) {
+            HTTP1_ALONE => self.multiplexed.load(Relaxed),
+            HTTP2_ALONE => self.preface.load(Relaxed) == NOT_HTTP2,
+            _ => false,
+        };
+        if is_wrong {
+            self.end(WRONG_PROTOCOL);
+        }
+        is_wrong
     }
 
     fn look_for_preface(&self, bytes: &[u8]) {
@@ -300,10 +328,10 @@ impl Connections {
         stream: TcpStream,
         slot: Slot,
         limits: Arc<ConnectionLimits>,
-    ) -> (WatchedStream, Arc<Connection>) {
+    ) -> (Socket, Arc<Connection>) {
         let connection = Arc::new(Connection::new(Arc::clone(&self.clock), limits));
         self.lock().push(Arc::downgrade(&connection));
-        (WatchedStream { stream, connection: Arc::clone(&connection), _slot: slot }, connection)
+        (Socket::new(stream, Arc::clone(&connection), slot), connection)
     }
 
     /// Ends what is past its deadline and forgets what is closed.
@@ -350,65 +378,6 @@ impl Connections {
     /// Not on a request's way: taken at accept, by the sweep and at drain.
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Connection>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A stream that stamps its connection.
-#[derive(Debug)]
-pub struct WatchedStream {
-    stream: TcpStream,
-    connection: Arc<Connection>,
-    _slot: Slot,
-}
-
-impl AsyncRead for WatchedStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if let Poll::Ready(Ok(())) = polled
-            && buf.filled().len() > before
-        {
-            self.connection.read_some(&buf.filled()[before..]);
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for WatchedStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.connection.wrote(polled.is_ready());
-        polled
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.connection.wrote(polled.is_ready());
-        polled
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

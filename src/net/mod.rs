@@ -9,6 +9,7 @@ pub mod forwarded;
 pub mod linger;
 pub mod listener;
 pub mod target;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct ListenerSettings {
     pub listen: SocketAddr,
     /// What each connection may take.
     pub limits: ConnectionLimits,
+    /// TLS; none: plain text.
+    pub tls: Option<tls::Settings>,
 }
 
 /// What connections of a listener may take. Defaults: the table of limits in the design.
@@ -29,6 +32,8 @@ pub struct ListenerSettings {
 pub struct ConnectionLimits {
     /// Connections open at once; one more is closed at once.
     pub connections: usize,
+    /// From accepting a connection to the end of its TLS handshake.
+    pub handshake_timeout: Duration,
     /// From a request's first byte to the end of its head.
     pub header_timeout: Duration,
     /// Bytes of a request's head.
@@ -47,6 +52,7 @@ impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             connections: 65_536,
+            handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             header_bytes: 64 * 1024,
             headers: 100,

@@ -21,6 +21,7 @@ use crate::access::Permit;
 use crate::addr::{ClientIp, PeerAddr, Prefix};
 use crate::identity::Principal;
 use crate::net::connection::{Connection, RequestGuard};
+use crate::net::tls::Transport;
 use crate::net::{ConnectionLimits, client_ip};
 use crate::proxy::body::{Measured, ResponseBody};
 use crate::proxy::rejection::Rejection;
@@ -43,6 +44,8 @@ pub struct Inbound {
     pub client_ip: Arc<client_ip::Settings>,
     /// The other end.
     pub peer: PeerAddr,
+    /// How it came, and what may be asked for on it.
+    pub transport: Transport,
     /// The connection.
     pub connection: Arc<Connection>,
 }

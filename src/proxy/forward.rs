@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use http::header::{AUTHORIZATION, EXPECT, HeaderValue};
 use http::request::Parts;
-use http::uri::{PathAndQuery, Scheme, Uri};
+use http::uri::{PathAndQuery, Uri};
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -102,7 +102,7 @@ fn rewrite(
         client: way.client,
         peer: way.inbound.peer,
         address_header: &way.inbound.client_ip.header,
-        scheme: Scheme::HTTP,
+        scheme: way.inbound.transport.scheme(),
         version: parts.version,
         request_id: id,
     };

@@ -112,6 +112,9 @@ impl Proxy {
         let client = inbound.client_ip.resolve(inbound.peer, &parts.headers)?;
         exchange.set_client(client.ip);
         let authority = authority(&parts).map_err(TargetError::from)?;
+        if !inbound.transport.serves(&authority) {
+            return Err(Rejection::Misdirected);
+        }
         let route = self.routes.find(&authority, parts.uri.path())?;
         exchange.set_route(route);
         let passed = self.judge(route, &parts, client.ip, exchange)?;

@@ -63,6 +63,7 @@ fn problem(rejection: &Rejection) -> Problem {
             "The only transfer coding served is chunked.",
         ),
         Rejection::Target(error) => target(error),
+        Rejection::Misdirected => Problem::misdirected(),
         Rejection::Identity { refusal: Refusal::TooManyFailures(limited), .. } => {
             Problem::too_many_failures(limited.retry_after_seconds)
         }
@@ -172,6 +173,7 @@ pub(super) fn reason(rejection: &Rejection) -> Option<RefusedReason> {
         }
         Rejection::Target(TargetError::NoRoute) => Some(RefusedReason::NoRoute),
         Rejection::Target(_) => Some(RefusedReason::Malformed),
+        Rejection::Misdirected => Some(RefusedReason::Misdirected),
         Rejection::Identity { refusal, .. } => Some(match refusal {
             Refusal::TooManyFailures(_) => RefusedReason::AuthFailures,
             Refusal::NotPresented => RefusedReason::CredentialMissing,

@@ -1,7 +1,7 @@
 //! Every metric the program has: its name, its unit, its labels.
 //!
 //! The rule of labels: each value comes from a closed set, or from a name that the config gave (a route, a listener,
-//! an upstream). No address, key, path or other text of a request is ever one, so that no client can make series.
+//! an upstream, the file of a certificate). No address, key, path or other text of a request is ever one, so that no client can make series.
 //! Times are in seconds, sizes in bytes.
 //!
 //! The way of use: [`Metrics`] is made once; each worker takes [`RouteMetrics`], [`ListenerMetrics`] and
@@ -25,6 +25,10 @@
 //! | `portcullis_connections_accepted_total` | counter | listener | connections accepted |
 //! | `portcullis_connections_closed_total` | counter | listener, reason | connections closed |
 //! | `portcullis_accept_errors_total` | counter | listener | failures of `accept` |
+//! | `portcullis_tls_handshakes_total` | counter | listener, outcome | TLS handshakes |
+//! | `portcullis_tls_sessions_total` | counter | listener, version, group | TLS sessions, begun or resumed |
+//! | `portcullis_tls_cert_not_after_seconds` | gauge | listener, certificate | when a certificate expires |
+//! | `portcullis_tls_certificate_reloads_total` | counter | listener, outcome | changes of certificate files |
 //! | `portcullis_upstream_requests_in_flight` | gauge | upstream | requests waiting for or reading an answer |
 //! | `portcullis_upstream_connections` | gauge | upstream | connections open |
 //! | `portcullis_upstream_connects_total` | counter | upstream, outcome | attempts to connect |
@@ -40,6 +44,7 @@ mod connection;
 mod control;
 mod label;
 mod request;
+mod tls;
 
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
@@ -49,14 +54,16 @@ use prometheus::{
 pub use connection::{ListenerMetrics, UpstreamMetrics};
 pub use control::ControlMetrics;
 pub use label::{
-    AUTH_OUTCOMES, AUTH_SCHEMES, CloseReason, ConnectOutcome, Decision, RateBucket, RefusedReason,
-    UpstreamFailure, Verb,
+    AUTH_OUTCOMES, AUTH_SCHEMES, CloseReason, ConnectOutcome, Decision, HandshakeOutcome,
+    RateBucket, RefusedReason, ReloadOutcome, TlsGroup, TlsVersion, UpstreamFailure, Verb,
 };
 pub use prometheus::Error as MetricsError;
 pub use request::RouteMetrics;
+pub use tls::TlsMetrics;
 
 use connection::{ListenerFamilies, UpstreamFamilies};
 use request::RequestFamilies;
+use tls::TlsFamilies;
 
 /// The content type of what [`Metrics::render`] writes.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -69,6 +76,7 @@ pub struct Metrics {
     registry: Registry,
     requests: RequestFamilies,
     listeners: ListenerFamilies,
+    tls: TlsFamilies,
     upstreams: UpstreamFamilies,
     control: ControlMetrics,
     rate_limited: [IntCounter; RateBucket::ALL.len()],
@@ -87,6 +95,7 @@ impl Metrics {
         Ok(Self {
             requests: RequestFamilies::register(&families)?,
             listeners: ListenerFamilies::register(&families)?,
+            tls: TlsFamilies::register(&families)?,
             upstreams: UpstreamFamilies::register(&families)?,
             control: ControlMetrics::register(&families)?,
             rate_limited: families.rate_limited()?,
@@ -116,6 +125,11 @@ impl Metrics {
     /// Handles for one listener's connections.
     pub fn listener(&self, name: &str) -> ListenerMetrics {
         self.listeners.listener(name)
+    }
+
+    /// Handles for one listener's TLS; a listener without has no such series.
+    pub fn tls(&self, listener: &str) -> TlsMetrics {
+        self.tls.listener(listener)
     }
 
     /// Handles for one upstream.

@@ -30,7 +30,7 @@ fn is_example(line: &str) -> bool {
 fn begins_with_key(text: &str) -> bool {
     text.split_once(" = ").is_some_and(|(key, _)| {
         !key.is_empty()
-            && key.bytes().all(|b| b.is_ascii_lowercase() || b"_0123456789".contains(&b))
+            && key.bytes().all(|b| b.is_ascii_lowercase() || b"._0123456789".contains(&b))
     })
 }
 

@@ -181,7 +181,7 @@ mod a_key {
         for (lines, mistake) in [
             (
                 "[listeners.b]\nlisen = \"127.0.0.1:0\"",
-                "8:1: key `listeners.b.lisen`: unknown, expected one of `client_address_header`, `listen`, `trusted_proxies`; did you mean `listen`?",
+                "8:1: key `listeners.b.lisen`: unknown, expected one of `client_address_header`, `listen`, `tls`, `trusted_proxies`; did you mean `listen`?",
             ),
             (
                 "[usag]\nflush_interval = \"5s\"",
@@ -320,7 +320,7 @@ mod a_listener {
     fn of_the_admin_api_leaves_the_host_only_when_told_to_be_insecure() {
         assert_mistake(
             "[admin]\nlisten = \"0.0.0.0:8081\"",
-            "8:10: key `admin.listen`: found `\"0.0.0.0:8081\"`, expected a loopback address, as in `127.0.0.1:8081`, or `insecure = true`: credentials and lists would cross the network in plain text",
+            "8:10: key `admin.listen`: found `\"0.0.0.0:8081\"`, expected a loopback address, as in `127.0.0.1:8081`, or `[admin.tls]`, or `insecure = true`: credentials and lists would cross the network in plain text",
         );
         for lines in [
             "listen = \"0.0.0.0:8081\"\ninsecure = true",

@@ -2,10 +2,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use md5::Digest as _;
+use rustls::{ClientConfig, ClientConnection};
 use socket2::{Domain, Socket, Type};
+
+use super::tls::Line;
 
 /// A key as its owner has it.
 #[derive(Clone, Debug)]
@@ -55,7 +59,7 @@ impl Answer {
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Client {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Line>,
     /// What its `Host` lines say.
     host: String,
 }
@@ -68,14 +72,22 @@ impl Client {
 
     /// Connects from an address of this machine.
     pub(crate) fn connect_from(from: IpAddr, to: SocketAddr) -> Self {
-        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::new(from, 0).into()).unwrap();
-        socket.connect(&to.into()).unwrap();
-        let stream: TcpStream = socket.into();
-        // Far above anything that is waited for: a test that hangs fails instead.
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream: BufReader::new(stream), host: to.to_string() }
+        Self { stream: BufReader::new(Line::Plain(socket(from, to))), host: to.to_string() }
+    }
+
+    /// Connects from 127.0.0.1 by TLS, and asks for `name`, an address or a host, from then on.
+    pub(crate) fn connect_tls(
+        to: SocketAddr,
+        name: &str,
+        config: &Arc<ClientConfig>,
+    ) -> std::io::Result<Self> {
+        let line = Line::secure(socket(Ipv4Addr::LOCALHOST.into(), to), name, config)?;
+        Ok(Self { stream: BufReader::new(line), host: name.to_owned() })
+    }
+
+    /// What the client knows of its TLS.
+    pub(crate) fn tls(&self) -> &ClientConnection {
+        self.stream.get_ref().tls()
     }
 
     /// The same connection, with another name of the host in its requests.
@@ -234,14 +246,29 @@ impl Client {
         let mut rest = Vec::new();
         match self.stream.read_to_end(&mut rest) {
             Ok(_) => true,
-            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+            // Over TLS, an end without the alert that announces it.
+            Err(error) => matches!(
+                error.kind(),
+                std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof
+            ),
         }
     }
 
     /// Says that nothing more is sent.
     pub(crate) fn finish_sending(&mut self) {
-        self.stream.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
+        self.stream.get_ref().socket().shutdown(std::net::Shutdown::Write).unwrap();
     }
+}
+
+fn socket(from: IpAddr, to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(from, 0).into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    let stream: TcpStream = socket.into();
+    // Far above anything that is waited for: a test that hangs fails instead.
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
 }
 
 /// The `Authorization` line that answers a challenge, computed by RFC 7616 and by nothing of the program.

@@ -156,7 +156,7 @@ impl Gateway {
 
     /// The scrape as text.
     pub(crate) fn metrics(&self) -> String {
-        let answer = Client::connect(self.admin()).get("/metrics");
+        let answer = Client::connect(self.operations()).get("/metrics");
         assert_eq!(answer.status, 200);
         answer.text()
     }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -9,14 +10,21 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+use tokio_rustls::TlsConnector;
+
+use super::tls::name_of;
 
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Http2 {
     runtime: Runtime,
     sender: SendRequest<Full<Bytes>>,
-    host: String,
+    /// Scheme and authority of what is asked for.
+    origin: String,
 }
 
 /// A request under way. Dropped, its stream is reset.
@@ -33,23 +41,43 @@ pub(crate) struct Whole {
 
 impl Http2 {
     pub(crate) fn connect(to: SocketAddr) -> Self {
-        // A thread of its own, so that the connection lives while the test does something else.
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.unwrap();
+        let runtime = runtime();
+        let stream = runtime.block_on(TcpStream::connect(to)).unwrap();
+        Self::begin_on(runtime, stream, format!("http://{to}"))
+    }
+
+    /// Connects by TLS to `name`.
+    pub(crate) fn connect_tls(to: SocketAddr, name: &str, config: &Arc<ClientConfig>) -> Self {
+        let runtime = runtime();
+        let stream = runtime.block_on(async {
+            let stream = TcpStream::connect(to).await.unwrap();
+            TlsConnector::from(Arc::clone(config)).connect(name_of(name), stream).await.unwrap()
+        });
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        Self::begin_on(runtime, stream, format!("https://{name}"))
+    }
+
+    fn begin_on<S>(runtime: Runtime, stream: S, origin: String) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let sender = runtime.block_on(async {
-            let stream = tokio::net::TcpStream::connect(to).await.unwrap();
             let (sender, connection) =
                 handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
             tokio::spawn(connection);
             sender
         });
-        Self { runtime, sender, host: to.to_string() }
+        Self { runtime, sender, origin }
+    }
+
+    /// The same connection, with another name of the host in its requests.
+    pub(crate) fn naming(self, host: &str) -> Self {
+        Self { origin: format!("https://{host}"), ..self }
     }
 
     /// A request to the gateway, to be completed.
     pub(crate) fn request(&self, method: &str, path: &str) -> http::request::Builder {
-        Request::builder().method(method).uri(format!("http://{}{path}", self.host))
+        Request::builder().method(method).uri(format!("{}{path}", self.origin))
     }
 
     /// Sends a request; its response is waited for elsewhere.
@@ -94,4 +122,9 @@ impl Http2 {
         pending.abort();
         assert!(self.runtime.block_on(pending).unwrap_err().is_cancelled());
     }
+}
+
+/// A thread of its own, so that the connection lives while the test does something else.
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }

@@ -33,6 +33,7 @@ pub(crate) mod h2;
 pub(crate) mod http2;
 pub(crate) mod program;
 pub(crate) mod session;
+pub(crate) mod tls;
 pub(crate) mod upstream;
 
 pub(crate) use account::Account;

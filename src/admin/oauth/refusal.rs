@@ -166,7 +166,10 @@ impl Said {
 
 fn request(rejection: &Rejection) -> Said {
     let problem = rejection.problem("");
-    if problem.status.is_server_error() { failed() } else { Said::invalid(&problem.detail) }
+    if problem.status.is_server_error() {
+        return failed();
+    }
+    Said::new(problem.status, INVALID_REQUEST, problem.detail)
 }
 
 fn form(error: &FormError) -> Said {

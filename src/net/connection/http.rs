@@ -9,13 +9,15 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 
 use super::{
-    Connection, HEADER_TIMEOUT, IDLE_TIMEOUT, LEAVING_IDLE, OPEN, STALL_TIMEOUT, WatchedStream,
+    Connection, HANDSHAKE_TIMEOUT, HEADER_TIMEOUT, IDLE_TIMEOUT, LEAVING_IDLE, OPEN, STALL_TIMEOUT,
+    WRONG_PROTOCOL, WatchedStream,
 };
 use crate::net::ConnectionLimits;
 use crate::net::listener::Slots;
 use crate::telemetry::metrics::CloseReason;
 
-/// A builder of HTTP connections with the limits of a listener: HTTP/1.1, and HTTP/2 by prior knowledge.
+/// A builder of HTTP connections with the limits of a listener: HTTP/1.1 or HTTP/2, as the first bytes tell. Where TLS agreed on
+/// one of them, the connection's stream sees to it: the library's own switch does nothing for connections that may be upgraded.
 pub fn http_builder<E>(executor: E, limits: &ConnectionLimits) -> auto::Builder<E> {
     let mut builder = auto::Builder::new(executor);
     // The sweep keeps the header deadline; a timer for each request would cost more than the request's parsing.
@@ -77,12 +79,15 @@ where
     ended
 }
 
-fn cut(connection: &Connection) -> Option<CloseReason> {
+/// Why a connection has to end now, if it has.
+pub(super) fn cut(connection: &Connection) -> Option<CloseReason> {
     match connection.ended.load(Relaxed) {
         OPEN => None,
         HEADER_TIMEOUT => Some(CloseReason::HeaderTimeout),
         IDLE_TIMEOUT => Some(CloseReason::IdleTimeout),
         STALL_TIMEOUT => Some(CloseReason::StallTimeout),
+        HANDSHAKE_TIMEOUT => Some(CloseReason::HandshakeTimeout),
+        WRONG_PROTOCOL => Some(CloseReason::Malformed),
         _ => Some(CloseReason::Drain),
     }
 }
@@ -92,6 +97,9 @@ fn reason(
     connection: &Connection,
     is_told: bool,
 ) -> CloseReason {
+    if let Some(reason) = cut(connection) {
+        return reason;
+    }
     match result {
         _ if is_told && connection.leaving.load(Relaxed) == LEAVING_IDLE => {
             CloseReason::IdleTimeout

@@ -20,8 +20,8 @@ async fn accepted(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
-    let (stream, connection) = connections.open(stream, slots.take().unwrap(), Arc::default());
-    (client, stream, connection)
+    let (socket, connection) = connections.open(stream, slots.take().unwrap(), Arc::default());
+    (client, WatchedStream::Plain(socket), connection)
 }
 
 fn slots() -> Arc<Slots> {

@@ -82,6 +82,8 @@ label_values! {
         ClientAddress => "client_address",
         /// The request is not clear: authority, path or framing can be read in more than one way.
         Malformed => "malformed",
+        /// The connection's certificate does not serve the authority.
+        Misdirected => "misdirected",
         /// The method is not served: `TRACE`, or `CONNECT` outside RFC 8441.
         Method => "method",
         /// No route serves its authority and path.
@@ -150,6 +152,10 @@ label_values! {
         Finished => "finished",
         /// The listener had as many connections as it may have.
         Limit => "limit",
+        /// The TLS handshake took too long.
+        HandshakeTimeout => "handshake_timeout",
+        /// The TLS handshake failed.
+        Handshake => "handshake",
         /// A request's head took too long.
         HeaderTimeout => "header_timeout",
         /// No request came for too long.
@@ -162,6 +168,76 @@ label_values! {
         Error => "error",
         /// The program stops.
         Drain => "drain",
+    }
+}
+
+label_values! {
+    /// How a TLS handshake ended.
+    HandshakeOutcome {
+        /// In a session.
+        Full => "full",
+        /// In a session that goes on from an earlier one.
+        Resumed => "resumed",
+        /// What was sent is not TLS.
+        NotTls => "not_tls",
+        /// The client speaks older versions only.
+        Version => "version",
+        /// No suite, group or signature that both sides know.
+        Parameters => "parameters",
+        /// No protocol that both sides speak over TLS.
+        Protocol => "protocol",
+        /// The client refused, most often the certificate.
+        Alert => "alert",
+        /// The client's certificate is missing or not good.
+        ClientCertificate => "client_certificate",
+        /// The client broke the rules of TLS.
+        Malformed => "malformed",
+        /// The client went away.
+        Closed => "closed",
+        /// It took too long.
+        Timeout => "timeout",
+        /// The program stops.
+        BrokenOff => "broken_off",
+        /// The trouble was ours.
+        Failed => "failed",
+    }
+}
+
+label_values! {
+    /// A version of TLS.
+    TlsVersion {
+        /// 1.2.
+        Tls12 => "1.2",
+        /// 1.3.
+        Tls13 => "1.3",
+    }
+}
+
+label_values! {
+    /// How the keys of a session were agreed upon.
+    TlsGroup {
+        /// Not anew: a session of TLS 1.2 was resumed.
+        None => "none",
+        /// X25519 and ML-KEM-768, which holds against a quantum computer.
+        X25519MlKem768 => "X25519MLKEM768",
+        /// X25519.
+        X25519 => "X25519",
+        /// P-256.
+        Secp256r1 => "secp256r1",
+        /// P-384.
+        Secp384r1 => "secp384r1",
+        /// Another one.
+        Other => "other",
+    }
+}
+
+label_values! {
+    /// What became of a certificate whose files changed.
+    ReloadOutcome {
+        /// It serves.
+        Loaded => "loaded",
+        /// It can't be used: the one before serves on.
+        Refused => "refused",
     }
 }
 

@@ -9,6 +9,7 @@ fn metrics() -> Metrics {
     let metrics = Metrics::new().unwrap();
     metrics.route("api").finished(&Method::GET, StatusCode::OK, Duration::from_millis(3));
     metrics.listener("edge");
+    metrics.tls("edge").certificate("api.pem", 1);
     metrics.upstream("echo");
     metrics
 }
@@ -51,7 +52,7 @@ fn assert_lines<'a>(metrics: &Metrics, lines: impl IntoIterator<Item = &'a str>)
 fn every_family_has_the_name_type_and_labels_that_dashboards_rely_on() {
     insta::assert_snapshot!(families(&metrics()), @r"
         portcullis_accept_errors_total counter listener=[edge]
-        portcullis_access_decisions_total counter decision=[admitted refused unlisted] reason=[none auth_failures client_address credential_missing credential_refused list_required malformed method no_route not_listed not_on_named_list organization role] route=[api]
+        portcullis_access_decisions_total counter decision=[admitted refused unlisted] reason=[none auth_failures client_address credential_missing credential_refused list_required malformed method misdirected no_route not_listed not_on_named_list organization role] route=[api]
         portcullis_access_list_entries gauge kind=[credential named]
         portcullis_access_log_dropped_total counter
         portcullis_admin_rate_limited_total counter bucket=[caller organization organization_resources organization_settings token]
@@ -59,12 +60,16 @@ fn every_family_has_the_name_type_and_labels_that_dashboards_rely_on() {
         portcullis_build_info gauge version=[VERSION]
         portcullis_connections gauge listener=[edge]
         portcullis_connections_accepted_total counter listener=[edge]
-        portcullis_connections_closed_total counter listener=[edge] reason=[drain error finished header_timeout idle_timeout limit malformed stall_timeout]
+        portcullis_connections_closed_total counter listener=[edge] reason=[drain error finished handshake handshake_timeout header_timeout idle_timeout limit malformed stall_timeout]
         portcullis_publish_duration_seconds histogram
         portcullis_request_duration_seconds histogram route=[api]
         portcullis_requests_in_flight gauge route=[api]
         portcullis_requests_total counter code=[200] method=[GET] route=[api]
         portcullis_snapshot_revision gauge
+        portcullis_tls_cert_not_after_seconds gauge certificate=[api.pem] listener=[edge]
+        portcullis_tls_certificate_reloads_total counter listener=[edge] outcome=[loaded refused]
+        portcullis_tls_handshakes_total counter listener=[edge] outcome=[alert broken_off client_certificate closed failed full malformed not_tls parameters protocol resumed timeout version]
+        portcullis_tls_sessions_total counter group=[X25519 X25519MLKEM768 none other secp256r1 secp384r1] listener=[edge] version=[1.2 1.3]
         portcullis_upstream_connections gauge upstream=[echo]
         portcullis_upstream_connects_total counter outcome=[error ok refused resolve timeout] upstream=[echo]
         portcullis_upstream_failures_total counter reason=[connect first_byte_timeout idle_timeout protocol reset] upstream=[echo]

@@ -1,0 +1,53 @@
+//! `[….tls]` of a listener: which certificates it has and what it speaks.
+//!
+//! Not here: whether the files can be read and used. `portcullis check` and the start try them.
+
+use std::path::Path;
+
+use super::place::file;
+use super::reader::{Field, Reported, Section};
+use super::value::{boolean, choice};
+use crate::net::tls::{Pair, Settings, Version};
+
+/// The table `tls` of a listener; without it, the listener speaks plain text.
+pub(super) fn tls(
+    section: &mut Section<'_>,
+    directory: &Path,
+) -> Result<Option<Settings>, Reported> {
+    let Some(field) = section.take("tls") else { return Ok(None) };
+    field.section(|section| settings(section, directory)).map(Some)
+}
+
+fn settings(section: &mut Section<'_>, directory: &Path) -> Result<Settings, Reported> {
+    let certificates = match section.take("certificates") {
+        None => Err(section.miss("certificates", CERTIFICATES)),
+        Some(field) => match field.each(CERTIFICATES, |each| pair(&each, directory)) {
+            Ok(pairs) if pairs.is_empty() => Err(field.refuse(CERTIFICATES)),
+            pairs => pairs,
+        },
+    };
+    let minimum_version = section.or("minimum_version", Version::Tls12, choice(VERSIONS));
+    let session_tickets = section.or("session_tickets", true, boolean);
+    Ok(Settings {
+        certificates: certificates?,
+        minimum_version: minimum_version?,
+        session_tickets: session_tickets?,
+    })
+}
+
+fn pair(field: &Field<'_>, directory: &Path) -> Result<Pair, Reported> {
+    field.section(|section| {
+        let certificate = section.required("cert", CERT, file(directory));
+        let key = section.required("key", KEY, file(directory));
+        Ok(Pair { certificate: certificate?, key: key? })
+    })
+}
+
+const CERTIFICATES: &str =
+    "a list of at least one pair, as in `[{ cert = \"api.pem\", key = \"api.key\" }]`";
+
+const CERT: &str = "the PEM file of the certificate and its issuers', as in `api.pem`";
+
+const KEY: &str = "the PEM file of the certificate's private key, as in `api.key`";
+
+const VERSIONS: &[(&str, Version)] = &[("1.2", Version::Tls12), ("1.3", Version::Tls13)];

@@ -1,0 +1,46 @@
+//! TLS in the config.
+
+use super::*;
+
+const CERTIFICATES: &str =
+    "a list of at least one pair, as in `[{ cert = \"api.pem\", key = \"api.key\" }]`";
+
+#[test]
+fn a_listener_s_tls_names_its_certificates() {
+    for (lines, expected) in [
+        ("[admin.tls]", format!("7:1: key `admin.tls.certificates`: missing, expected {CERTIFICATES}")),
+        (
+            "[admin.tls]\ncertificates = []",
+            format!("8:16: key `admin.tls.certificates`: found `[]`, expected {CERTIFICATES}"),
+        ),
+        (
+            "[admin.tls]\ncertificates = [{ cert = \"a.pem\" }]",
+            "8:17: key `admin.tls.certificates[0].key`: missing, expected the PEM file of the certificate's private key, as in `api.key`".into(),
+        ),
+        (
+            "[admin.tls]\ncertificates = [{ cert = \"a.pem\", key = \"a.key\" }]\nminimum_version = \"1.1\"",
+            "9:19: key `admin.tls.minimum_version`: found `\"1.1\"`, expected one of `1.2`, `1.3`; did you mean `1.2`?".into(),
+        ),
+        (
+            "[metrics.tls]\ncertificates = [{ cert = \"a.pem\", key = \"a.key\" }]",
+            "7:2: key `metrics.listen`: missing, expected an address of its own for what `[metrics.tls]` is set for, as in `0.0.0.0:9100`".into(),
+        ),
+    ] {
+        assert_mistake(lines, &expected);
+    }
+}
+
+#[test]
+fn a_certificate_s_files_begin_at_the_config_s_directory() {
+    let text = with("[admin.tls]\ncertificates = [{ cert = \"tls/a.pem\", key = \"/k/a.key\" }]");
+    let config = Config::parse("/etc/portcullis/t.toml", &text, []).unwrap();
+    let tls = config.admin.listener.tls.unwrap();
+    assert_eq!(tls.certificates[0].certificate.to_str(), Some("/etc/portcullis/tls/a.pem"));
+    assert_eq!(tls.certificates[0].key.to_str(), Some("/k/a.key"));
+}
+
+#[test]
+fn the_admin_api_leaves_the_host_by_tls() {
+    let lines = "[admin]\nlisten = \"0.0.0.0:8081\"\ntls.certificates = [{ cert = \"a.pem\", key = \"a.key\" }]";
+    assert_eq!(mistakes(lines), [""; 0]);
+}

@@ -1,0 +1,85 @@
+//! Handshakes that come to nothing: what the client is told, and what is counted.
+
+use super::*;
+
+/// The first bytes of a TLS record that never ends.
+const BEGUN: &[u8] = &[22, 3, 1, 2, 0, 1];
+
+#[test]
+fn a_handshake_takes_only_so_long_and_holds_a_place_meanwhile() {
+    let ca = Ca::new();
+    ca.issue("api", &["api.example.com"]);
+    let mut options = options(&ca, &["api"], "");
+    options.more += "\n[limits]\nhandshake_timeout = \"500ms\"\nconnections = 2";
+    options.more += "\n[metrics]\nlisten = \"127.0.0.1:0\"";
+    let gateway = Gateway::with(Upstream::echo().address, options);
+    let (mut silent, mut slow) = (gateway.client(), gateway.client());
+    slow.send(BEGUN);
+    gateway.wait_for_metric("portcullis_connections{listener=\"main\"} 2");
+    assert!(gateway.client().is_closed(), "both places are taken");
+    assert!(silent.is_closed() && slow.is_closed());
+    gateway.wait_for_metric("closed_total{listener=\"main\",reason=\"handshake_timeout\"} 2");
+    gateway.wait_for_metric("closed_total{listener=\"main\",reason=\"limit\"} 1");
+    gateway.wait_for_metric("tls_handshakes_total{listener=\"main\",outcome=\"timeout\"} 2");
+    gateway.wait_for_metric("portcullis_connections{listener=\"main\"} 0");
+    let config = ca.client(HTTP_1_1);
+    let mut next = Client::connect_tls(gateway.proxy(), "api.example.com", &config).unwrap();
+    assert_eq!(next.get("/").status, 200);
+}
+
+#[test]
+fn who_speaks_plain_text_is_told_so_in_plain_text() {
+    let ca = Ca::new();
+    ca.issue("api", &["api.example.com"]);
+    let (upstream, gateway) = start(&ca, &["api"], "");
+    let mut client = gateway.client();
+    let answer = client.get("/");
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().contains("HTTPS"), "{}", answer.text());
+    assert!(client.is_closed());
+    // What is no HTTP either gets nothing at all.
+    let mut client = gateway.client();
+    client.send([0, 1, 2, 3]);
+    assert!(client.try_read_exact(1).is_none());
+    gateway.wait_for_metric("tls_handshakes_total{listener=\"main\",outcome=\"not_tls\"} 2");
+    gateway.wait_for_metric("closed_total{listener=\"main\",reason=\"handshake\"} 2");
+    gateway.wait_for_metric("portcullis_connections{listener=\"main\"} 0");
+    assert!(upstream.all().is_empty());
+}
+
+#[test]
+fn a_handshake_that_fails_is_counted_by_its_reason() {
+    let ca = Ca::new();
+    ca.issue("api", &["api.example.com"]);
+    let (_upstream, gateway) = start(&ca, &["api"], "");
+    // The certificate of another issuer: the client refuses.
+    let stranger = Ca::new().client(HTTP_1_1);
+    assert!(Client::connect_tls(gateway.proxy(), "api.example.com", &stranger).is_err());
+    gateway.wait_for_metric("outcome=\"alert\"} 1");
+    let mut client = gateway.client();
+    client.send(BEGUN);
+    client.finish_sending();
+    assert!(client.is_closed());
+    gateway.wait_for_metric("outcome=\"closed\"} 1");
+    let mut client = gateway.client();
+    // A first message of an unknown kind.
+    client.send([22, 3, 1, 0, 4, 99, 0, 0, 0]);
+    assert!(client.is_closed());
+    gateway.wait_for_metric("outcome=\"malformed\"} 1");
+    gateway.wait_for_metric("closed_total{listener=\"main\",reason=\"handshake\"} 3");
+}
+
+#[test]
+fn a_stop_does_not_wait_for_handshakes_that_nobody_goes_on_with() {
+    let ca = Ca::new();
+    ca.issue("api", &["api.example.com"]);
+    let (_upstream, gateway) = start(&ca, &["api"], "");
+    let mut client = gateway.client();
+    client.send(BEGUN);
+    gateway.wait_for_metric("portcullis_connections{listener=\"main\"} 1");
+    let begun = std::time::Instant::now();
+    gateway.stop();
+    assert!(client.is_closed());
+    // The handshake's own limit is 10 s, the drain's 30 s.
+    assert!(begun.elapsed().as_secs() < 8);
+}
