@@ -30,7 +30,7 @@ use crate::keys::{KeyFile, KeyFileError};
 use crate::local::{self, SocketError};
 use crate::net::ListenerSettings;
 use crate::net::listener::{self, BindError, Bound, Slots};
-use crate::net::tls::{Tls, TlsError};
+use crate::net::tls::{self, Tls, TlsError};
 use crate::proxy::route::Routes;
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::telemetry::AccessLogTarget;
@@ -123,7 +123,7 @@ impl App {
         let bearer = Bearer::new(config.bearer.clone());
         let failures = Failures::new(config.failures);
         let authenticator = Arc::new(Authenticator::new(digest, bearer, failures));
-        let tls = Listeners::load(&config, &metrics)?;
+        let (tls, certificates) = Listeners::load(&config, &metrics)?;
         let sockets = Sockets::bind(&config)?;
         let (log, access_log) = AccessLog::start(&config.log, metrics.access_log_dropped())
             .map_err(|source| {
@@ -138,6 +138,7 @@ impl App {
             control,
             authenticator,
             tls,
+            certificates,
             log,
             access_log,
         };
@@ -267,6 +268,7 @@ struct Building {
     control: Arc<ControlPlane>,
     authenticator: Arc<Authenticator>,
     tls: Listeners,
+    certificates: Vec<tls::Watch>,
     log: AccessLog,
     access_log: AccessLogGuard,
 }
@@ -275,15 +277,17 @@ struct Building {
 struct Listeners(Vec<(Box<str>, Arc<Tls>)>);
 
 impl Listeners {
-    fn load(config: &Config, metrics: &Metrics) -> Result<Self, TlsError> {
-        let mut all = Vec::new();
+    fn load(config: &Config, metrics: &Metrics) -> Result<(Self, Vec<tls::Watch>), TlsError> {
+        let (mut all, mut watches) = (Vec::new(), Vec::new());
         for listener in config.listeners() {
             if let Some(settings) = &listener.tls {
-                let tls = Tls::load(&listener.name, settings, metrics.tls(&listener.name))?;
+                let metrics = metrics.tls(&listener.name);
+                let (tls, watch) = Tls::load(&listener.name, settings, metrics)?;
                 all.push((listener.name.clone(), tls));
+                watches.push(watch);
             }
         }
-        Ok(Self(all))
+        Ok((Self(all), watches))
     }
 
     fn of(&self, listener: &str) -> Option<Arc<Tls>> {
@@ -308,6 +312,8 @@ impl Building {
         let drain = self.config.proxy.drain;
         let serve = |server: local::server::Server| server.serve(stopping_control.clone(), drain);
         control_tasks.extend(local.map(|server| self.runtime.spawn(serve(server))));
+        let watching = tls::watch(self.certificates, stopping_control.clone());
+        control_tasks.push(self.runtime.spawn(watching));
         let stopped = async move {
             let mut stopping = stopping_control;
             let _ = stopping.wait_for(|stop| *stop).await;

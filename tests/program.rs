@@ -3,6 +3,7 @@
 mod crash;
 mod operator;
 mod start;
+mod tls;
 
 use std::io::Write as _;
 use std::net::Ipv4Addr;

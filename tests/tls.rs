@@ -2,6 +2,7 @@
 
 mod admin;
 mod handshakes;
+mod reload;
 
 use rustls::HandshakeKind;
 use rustls::version::{TLS12, TLS13};

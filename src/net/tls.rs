@@ -22,6 +22,7 @@ mod certificate;
 mod certificates;
 mod handshake;
 mod names;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,11 +36,13 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use self::certificate::Certificate;
 use self::certificates::Certificates;
+use self::watch::Watched;
 use super::authority::Authority;
 use crate::telemetry::metrics::TlsMetrics;
 
 pub use certificate::CertificateError;
 pub use handshake::{Failure, PLAIN_TEXT_ANSWER};
+pub use watch::{Watch, watch};
 
 /// What a listener's TLS is set to.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -83,6 +86,7 @@ impl Version {
 /// One listener's TLS.
 #[derive(Debug)]
 pub struct Tls {
+    listener: Box<str>,
     certificates: ArcSwap<Certificates>,
     metrics: TlsMetrics,
 }
@@ -110,7 +114,7 @@ pub enum TlsErrorKind {
 }
 
 impl Tls {
-    /// Reads the certificates. Blocks on the files.
+    /// Reads the certificates, and says how they are renewed. Blocks on the files.
     ///
     /// # Errors
     /// A certificate or a key can't be read or used, or they don't belong together.
@@ -118,13 +122,16 @@ impl Tls {
         listener: &str,
         settings: &Settings,
         metrics: TlsMetrics,
-    ) -> Result<Arc<Self>, TlsError> {
-        let all = load_all(listener, settings)?;
-        for (pair, certificate) in settings.certificates.iter().zip(&all) {
-            metrics.certificate(&pair.certificate.to_string_lossy(), certificate.not_after());
+    ) -> Result<(Arc<Self>, Watch), TlsError> {
+        let (template, pairs) = load_all(listener, settings)?;
+        for (pair, watched) in settings.certificates.iter().zip(&pairs) {
+            let not_after = watched.certificate().not_after();
+            metrics.certificate(&pair.certificate.to_string_lossy(), not_after);
         }
+        let all = pairs.iter().map(|watched| Arc::clone(watched.certificate())).collect();
         let certificates = ArcSwap::from_pointee(Certificates::new(all));
-        Ok(Arc::new(Self { certificates, metrics }))
+        let tls = Arc::new(Self { listener: listener.into(), certificates, metrics });
+        Ok((Arc::clone(&tls), Watch::new(tls, template, pairs)))
     }
 }
 
@@ -136,15 +143,18 @@ pub fn check(listener: &str, settings: &Settings) -> Result<(), TlsError> {
     load_all(listener, settings).map(drop)
 }
 
-fn load_all(listener: &str, settings: &Settings) -> Result<Vec<Arc<Certificate>>, TlsError> {
+type Loaded = (Template, Vec<Watched>);
+
+fn load_all(listener: &str, settings: &Settings) -> Result<Loaded, TlsError> {
     load_for(settings)
         .map_err(|source| TlsError { listener: listener.into(), source: Box::new(source) })
 }
 
-fn load_for(settings: &Settings) -> Result<Vec<Arc<Certificate>>, TlsErrorKind> {
+fn load_for(settings: &Settings) -> Result<Loaded, TlsErrorKind> {
     let template = Template::new(settings)?;
-    let load = |pair| Ok(Certificate::load(pair, &template)?);
-    settings.certificates.iter().map(load).collect()
+    let load = |pair| Watched::load(pair, &template);
+    let pairs: Result<_, _> = settings.certificates.iter().map(load).collect();
+    Ok((template, pairs?))
 }
 
 /// What the configurations of all certificates of a listener have in common.
