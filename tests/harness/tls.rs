@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -24,6 +24,8 @@ impl Ca {
     pub(crate) fn new() -> Self {
         let mut parameters = CertificateParams::new(Vec::new()).unwrap();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Without a name of its own, openssl takes what it issues for self-signed.
+        parameters.distinguished_name.push(DnType::CommonName, "the tests' issuer");
         let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap());
         let directory = tempfile::tempdir().unwrap();
         let ca = Self { issuer: issuer.unwrap(), directory };
@@ -57,6 +59,7 @@ impl Ca {
     ) -> (String, String, CertificateDer<'static>) {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut parameters = CertificateParams::new(names).unwrap();
+        parameters.distinguished_name.push(DnType::CommonName, "a test's certificate");
         more(&mut parameters);
         let key = KeyPair::generate().unwrap();
         let made = parameters.signed_by(&key, &self.issuer).unwrap();
