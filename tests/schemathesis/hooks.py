@@ -28,13 +28,22 @@ def before_call(context, case, kwargs):
     case.headers.setdefault("Accept", things.VERSION)
     if case.path.startswith("/api/oauth/"):
         authenticate_once(case.body)
-    elif next(calls) % 20 != 0 or harms_the_caller(case):
+    elif next(calls) % 20 != 0 or harms_the_caller(case) or may_be_full(case):
         mean_something(case)
 
 
 def harms_the_caller(case):
     """What happens to the credentials that all requests are made with happens to the run."""
     return case.method != "GET" and {things.OWN_KEY, things.OWN_ACCOUNT} & set(case.path_parameters.values())
+
+
+def is_new_secret(case):
+    return case.method == "POST" and case.path.endswith("/secrets")
+
+
+def may_be_full(case):
+    """An account may have two secrets, so that a third of one that is known is refused, and rightly."""
+    return is_new_secret(case) and case.path_parameters.get("clientId") in told
 
 
 def mean_something(case):
@@ -44,11 +53,9 @@ def mean_something(case):
     harmful = harms_the_caller(case)
     if made_up(named.get("apiUserId"), ID) or (harmful and "apiUserId" in named):
         named["apiUserId"] = things.fresh_key()
-    # An account may have two secrets, so a third is asked of none.
-    is_new_secret = case.method == "POST" and case.path.endswith("/secrets")
     client, secret = named.get("clientId"), named.get("secretId")
     if CLIENT_ID.fullmatch(str(client)) and (
-        harmful or is_new_secret or made_up(client, CLIENT_ID) or made_up(secret, ID)
+        harmful or is_new_secret(case) or made_up(client, CLIENT_ID) or made_up(secret, ID)
     ):
         account = things.fresh_account()
         named["clientId"] = account["clientId"]
