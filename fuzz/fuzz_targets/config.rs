@@ -51,7 +51,9 @@ fn holds_together(config: &Config) {
     let proxy = &config.proxy;
     assert!(!proxy.listeners.is_empty() && proxy.workers > 0);
     let listeners = proxy.listeners.iter().map(|proxy| proxy.listener.listen);
-    let all = listeners.chain([config.admin.listener.listen]).chain(config.metrics.as_ref().map(|metrics| metrics.listen));
+    let all = listeners
+        .chain([config.admin.listener.listen])
+        .chain(config.metrics.as_ref().map(|metrics| metrics.listen));
     let fixed: Vec<SocketAddr> = all.filter(|address| address.port() != 0).collect();
     assert_eq!(fixed.iter().collect::<HashSet<_>>().len(), fixed.len());
     for route in &proxy.routes {
