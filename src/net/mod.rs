@@ -8,6 +8,7 @@ pub mod connection;
 pub mod forwarded;
 pub mod linger;
 pub mod listener;
+pub mod proxy_protocol;
 pub mod target;
 pub mod tls;
 
