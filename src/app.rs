@@ -29,6 +29,7 @@ use crate::identity::{Authenticator, SecretKeys};
 use crate::keys::{KeyFile, KeyFileError};
 use crate::local::{self, SocketError};
 use crate::net::ListenerSettings;
+use crate::net::connection::Entrance;
 use crate::net::listener::{self, BindError, Bound, Slots};
 use crate::net::tls::{self, Tls, TlsError};
 use crate::proxy::route::Routes;
@@ -356,7 +357,7 @@ impl Building {
                 name: (&*proxy.listener.name).into(),
                 limits: Arc::new(proxy.listener.limits.clone()),
                 client_ip: Arc::new(proxy.client_ip.clone()),
-                tls: self.tls.of(&proxy.listener.name),
+                entrance: self.entrance(&proxy.listener),
                 slots: self.slots(&proxy.listener),
             });
             for (worker, socket) in sockets.iter_mut().zip(bound.sockets) {
@@ -424,13 +425,20 @@ impl Building {
         let listener = server::Listener {
             slots: self.slots(settings),
             limits: Arc::new(settings.limits.clone()),
-            tls: self.tls.of(&settings.name),
+            entrance: self.entrance(settings),
         };
         let _in_runtime = self.runtime.enter();
         let sockets: io::Result<Vec<_>> =
             bound.sockets.into_iter().map(tokio::net::TcpListener::from_std).collect();
         let drain = self.config.proxy.drain;
         Ok(self.runtime.spawn(server::serve(sockets?, listener, router, stop.clone(), drain)))
+    }
+
+    fn entrance(&self, settings: &ListenerSettings) -> Entrance {
+        Entrance {
+            proxy_protocol: settings.proxy_protocol.clone().map(Arc::new),
+            tls: self.tls.of(&settings.name),
+        }
     }
 
     fn local_server(&self, bound: local::Bound) -> io::Result<local::server::Server> {

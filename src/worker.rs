@@ -22,9 +22,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::addr::PeerAddr;
 use crate::identity::Authenticator;
-use crate::net::connection::{CoarseClock, Connections, establish, http_builder, serve};
+use crate::net::connection::{
+    CoarseClock, Connections, Entrance, Established, establish, http_builder, serve,
+};
 use crate::net::listener::{Slot, Slots, accept};
-use crate::net::tls::Tls;
 use crate::net::{ConnectionLimits, client_ip};
 use crate::proxy::Proxy;
 use crate::proxy::edge::{Edge, Inbound};
@@ -95,8 +96,8 @@ pub struct Listener {
     pub limits: Arc<ConnectionLimits>,
     /// Where the client address comes from.
     pub client_ip: Arc<client_ip::Settings>,
-    /// TLS; none: plain text.
-    pub tls: Option<Arc<Tls>>,
+    /// What comes before HTTP.
+    pub entrance: Entrance,
     /// The connections open, against the limit.
     pub slots: Arc<Slots>,
 }
@@ -213,9 +214,9 @@ impl Serving {
         let edge = Rc::clone(&self.edge);
         let http = Rc::clone(&self.http);
         spawn_local(async move {
-            let (slots, tls) = (&listener.slots, listener.tls.as_deref());
-            let established = establish(socket, &connection, slots, tls).await;
-            let Some((stream, transport)) = established else { return };
+            let slots = &listener.slots;
+            let established = establish(socket, peer, &connection, slots, &listener.entrance).await;
+            let Some(Established { stream, transport, peer }) = established else { return };
             let inbound = Rc::new(Inbound {
                 listener: Arc::clone(&listener.name),
                 limits: Arc::clone(&listener.limits),
@@ -270,7 +271,7 @@ mod tests {
             name: "main".into(),
             limits: Arc::default(),
             client_ip: Arc::new(client_ip::Settings::default()),
-            tls: None,
+            entrance: Entrance::default(),
             slots: Slots::new(1, metrics.listener("main")),
         })
     }

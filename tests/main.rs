@@ -26,6 +26,7 @@ mod oauth;
 mod openapi;
 mod pool;
 mod program;
+mod proxy_protocol;
 mod publication;
 mod rate_limits;
 mod requests;

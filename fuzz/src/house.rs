@@ -329,6 +329,8 @@ fn admin_settings() -> admin::Settings {
             name: "admin".into(),
             listen: SocketAddr::new(caller(), 0),
             limits: ConnectionLimits::default(),
+            proxy_protocol: None,
+            tls: None,
         },
         client_ip: client_ip::Settings::default(),
         public_url: None,

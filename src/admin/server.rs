@@ -21,10 +21,12 @@ use tower::ServiceExt;
 use super::body::Patient;
 use crate::addr::PeerAddr;
 use crate::net::ConnectionLimits;
-use crate::net::connection::{self, CoarseClock, Connection, Connections, establish, http_builder};
+use crate::net::connection::{
+    self, CoarseClock, Connection, Connections, Entrance, Established, establish, http_builder,
+};
 use crate::net::linger::Lingering;
 use crate::net::listener::{Slot, Slots, accept};
-use crate::net::tls::{Tls, Transport};
+use crate::net::tls::Transport;
 
 /// What the sockets of a listener have in common.
 #[derive(Clone, Debug)]
@@ -33,8 +35,8 @@ pub struct Listener {
     pub slots: Arc<Slots>,
     /// What a connection may take.
     pub limits: Arc<ConnectionLimits>,
-    /// TLS; none: plain text.
-    pub tls: Option<Arc<Tls>>,
+    /// What comes before HTTP.
+    pub entrance: Entrance,
 }
 
 /// Serves `router` on `sockets` until `stop` becomes true, then lets requests in flight finish within `drain`.
@@ -90,9 +92,9 @@ impl Serving {
         let (socket, connection) = self.connections.open(stream, slot, limits);
         let (router, listener) = (self.router.clone(), self.listener.clone());
         tokio::spawn(async move {
-            let Listener { slots, limits, tls } = listener;
-            let established = establish(socket, &connection, &slots, tls.as_deref()).await;
-            let Some((stream, transport)) = established else { return };
+            let Listener { slots, limits, entrance } = listener;
+            let established = establish(socket, peer, &connection, &slots, &entrance).await;
+            let Some(Established { stream, transport, peer }) = established else { return };
             let http = http_builder(TokioExecutor::new(), &limits);
             let busy = Arc::clone(&connection);
             let patience = limits.stall_timeout;

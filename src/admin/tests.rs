@@ -238,6 +238,7 @@ fn settings() -> Settings {
             name: "admin".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             limits: ConnectionLimits::default(),
+            proxy_protocol: None,
             tls: None,
         },
         client_ip: crate::net::client_ip::Settings::default(),

@@ -18,6 +18,7 @@ mod environment;
 mod error;
 mod expected;
 mod place;
+mod proxy_protocol;
 mod reader;
 mod routes;
 mod sections;

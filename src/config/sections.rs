@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::place::{
     ENDPOINT, RANGE, address_header, endpoint, file, listen, prefix, proxies, public_url,
 };
+use super::proxy_protocol::proxy_protocol as introduction;
 use super::reader::{Field, Reported, Section};
 use super::tls::tls as tls_settings;
 use super::value::{boolean, choice, choices, duration, instant, integer, log_filter, size};
@@ -22,7 +23,7 @@ use crate::identity::bearer;
 use crate::identity::digest::{self, Algorithm};
 use crate::identity::failures;
 use crate::net::client_ip::{self, AddressHeader};
-use crate::net::{ConnectionLimits, ListenerSettings, tls};
+use crate::net::{ConnectionLimits, ListenerSettings, proxy_protocol, tls};
 use crate::proxy::ProxyListener;
 use crate::proxy::upstream::{UpstreamName, UpstreamSettings};
 use crate::telemetry::{AccessLogTarget, LogFormat, LogSettings};
@@ -73,9 +74,11 @@ impl Shared<'_> {
         self,
         name: &str,
         listen: SocketAddr,
+        proxy_protocol: Option<proxy_protocol::Settings>,
         tls: Option<tls::Settings>,
     ) -> ListenerSettings {
-        ListenerSettings { name: name.into(), listen, limits: self.limits.clone(), tls }
+        let limits = self.limits.clone();
+        ListenerSettings { name: name.into(), listen, limits, proxy_protocol, tls }
     }
 }
 
@@ -93,13 +96,14 @@ pub(super) fn listener(
         None => Err(section.miss("listen", "address:port, as in `0.0.0.0:8080`")),
     };
     let client_ip = client_address(section);
+    let introduced = introduction(section);
     let tls = tls_settings(section, shared.directory);
     if RESERVED.contains(&name) {
         return Err(
             section.refuse("another name: this one is that of a listener of the program's own")
         );
     }
-    let listener = shared.listener(name, listen?, tls?);
+    let listener = shared.listener(name, listen?, introduced?, tls?);
     Ok(ProxyListener { listener, client_ip: client_ip? })
 }
 
@@ -131,6 +135,7 @@ pub(super) fn admin(
     let insecure = section.or("insecure", false, boolean);
     let public_url = section.optional("public_url", public_url);
     let client_ip = client_address(section);
+    let introduced = introduction(section);
     let tls = tls_settings(section, shared.directory);
     let body_bytes = section.or("body_limit", 1 << 20, size(1 << 10..=64 << 20));
     let (listen, insecure, tls) = (listen?, insecure?, tls?);
@@ -141,7 +146,7 @@ pub(super) fn admin(
     {
         return Err(field.refuse(LOOPBACK));
     }
-    let listener = shared.listener("admin", listen, tls);
+    let listener = shared.listener("admin", listen, introduced?, tls);
     let (public_url, client_ip, body_bytes) = (public_url?, client_ip?, body_bytes?);
     Ok(admin::Settings { listener, client_ip, public_url, body_bytes })
 }
@@ -195,7 +200,7 @@ pub(super) fn metrics(
     });
     let tls = tls_settings(section, shared.directory)?;
     match (listen.transpose()?, tls) {
-        (Some(listen), tls) => Ok(Some(shared.listener("metrics", listen, tls))),
+        (Some(listen), tls) => Ok(Some(shared.listener("metrics", listen, None, tls))),
         (None, None) => Ok(None),
         (None, Some(_)) => Err(section.miss("listen", METRICS_LISTEN)),
     }
@@ -472,7 +477,8 @@ const TEN_MINUTES: Duration = Duration::from_secs(600);
 /// Entries one named list may hold. Source: the design's domain section.
 const LIST_ENTRIES: usize = 1_000_000;
 
-const RANGES: &str = "a list of addresses and ranges, as in `[\"192.0.2.7\", \"10.0.0.0/8\"]`";
+pub(super) const RANGES: &str =
+    "a list of addresses and ranges, as in `[\"192.0.2.7\", \"10.0.0.0/8\"]`";
 
 const RATE_LIMIT: &str = "`off`, or a table, as in `{ capacity = 500, per_minute = 250 }`";
 

@@ -2,7 +2,7 @@
 //!
 //! Deadlines are kept by stamps of a coarse clock and checked by a sweep every half second, so that a request arms no timer.
 //! A connection is in one of four phases:
-//! - *handshake*: TLS is being agreed upon ([`ConnectionLimits::handshake_timeout`]);
+//! - *handshake*: a PROXY protocol header is read, TLS is being agreed upon ([`ConnectionLimits::handshake_timeout`]);
 //! - *head*: a request has begun and its head is not complete ([`ConnectionLimits::header_timeout`]);
 //! - *busy*: requests are being answered; a peer that takes no bytes is ended after [`ConnectionLimits::stall_timeout`];
 //! - *idle*: kept alive ([`ConnectionLimits::idle_timeout`]). An HTTP/2 connection is idle from its preface on, and is told
@@ -31,7 +31,7 @@ use tokio::net::TcpStream;
 use super::ConnectionLimits;
 use super::listener::Slot;
 
-pub use handshake::establish;
+pub use handshake::{Entrance, Established, establish};
 pub use http::{http_builder, serve};
 pub use stream::{Socket, WatchedStream};
 

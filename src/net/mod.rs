@@ -24,6 +24,8 @@ pub struct ListenerSettings {
     pub listen: SocketAddr,
     /// What each connection may take.
     pub limits: ConnectionLimits,
+    /// Whose PROXY protocol header is believed; none: nobody's.
+    pub proxy_protocol: Option<proxy_protocol::Settings>,
     /// TLS; none: plain text.
     pub tls: Option<tls::Settings>,
 }
@@ -33,7 +35,7 @@ pub struct ListenerSettings {
 pub struct ConnectionLimits {
     /// Connections open at once; one more is closed at once.
     pub connections: usize,
-    /// From accepting a connection to the end of its TLS handshake.
+    /// From accepting a connection to the end of its PROXY protocol header and its TLS handshake.
     pub handshake_timeout: Duration,
     /// From a request's first byte to the end of its head.
     pub header_timeout: Duration,

@@ -13,11 +13,57 @@
 //! - Text addresses of version 1 are decimal IPv4 or IPv6 in any valid spelling, without a zone; ports are decimal without
 //!   a sign or a leading zero.
 //!
-//! Not here: whose header is believed (`listener`), how long it may take.
+//! Not here: reading from a socket, and how long that may take (`connection`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crc::{CRC_32_ISCSI, Crc};
+
+use crate::addr::{PeerAddr, Prefix};
+
+/// Whose header a listener believes. Without settings it knows of no headers, and one is as good as any other nonsense.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// Whether a header may be left out.
+    pub mode: Mode,
+    /// The addresses that headers are taken from. Who may write one chooses the address that requests are judged by.
+    pub peers: Vec<Prefix>,
+}
+
+/// Whether a header may be left out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// Every connection begins with one; who may not send one may not connect.
+    Require,
+    /// The peers listed may send one, the others may not.
+    Allow,
+}
+
+/// What a listener asks of a peer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Duty {
+    /// Its connection is closed.
+    Nothing,
+    /// It speaks for itself: what it sends is no header.
+    NoHeader,
+    /// A header, or none.
+    MayHaveHeader,
+    /// A header.
+    Header,
+}
+
+impl Settings {
+    /// What is asked of `peer`.
+    pub fn duty(&self, peer: PeerAddr) -> Duty {
+        let is_listed = self.peers.iter().any(|prefix| prefix.contains(peer.ip()));
+        match (self.mode, is_listed) {
+            (Mode::Require, true) => Duty::Header,
+            (Mode::Require, false) => Duty::Nothing,
+            (Mode::Allow, true) => Duty::MayHaveHeader,
+            (Mode::Allow, false) => Duty::NoHeader,
+        }
+    }
+}
 
 /// A header, read whole.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

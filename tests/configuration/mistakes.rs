@@ -181,7 +181,7 @@ mod a_key {
         for (lines, mistake) in [
             (
                 "[listeners.b]\nlisen = \"127.0.0.1:0\"",
-                "8:1: key `listeners.b.lisen`: unknown, expected one of `client_address_header`, `listen`, `tls`, `trusted_proxies`; did you mean `listen`?",
+                "8:1: key `listeners.b.lisen`: unknown, expected one of `client_address_header`, `listen`, `proxy_protocol`, `proxy_protocol_peers`, `tls`, `trusted_proxies`; did you mean `listen`?",
             ),
             (
                 "[usag]\nflush_interval = \"5s\"",

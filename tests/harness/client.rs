@@ -85,6 +85,19 @@ impl Client {
         Ok(Self { stream: BufReader::new(line), host: name.to_owned() })
     }
 
+    /// As [`connect_tls`](Self::connect_tls), behind bytes in plain text.
+    pub(crate) fn connect_tls_behind(
+        bytes: &[u8],
+        to: SocketAddr,
+        name: &str,
+        config: &Arc<ClientConfig>,
+    ) -> std::io::Result<Self> {
+        let mut socket = socket(Ipv4Addr::LOCALHOST.into(), to);
+        socket.write_all(bytes)?;
+        let line = Line::secure(socket, name, config)?;
+        Ok(Self { stream: BufReader::new(line), host: name.to_owned() })
+    }
+
     /// What the client knows of its TLS.
     pub(crate) fn tls(&self) -> &ClientConnection {
         self.stream.get_ref().tls()

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -19,13 +20,20 @@ use crate::net::listener::Slot;
 #[derive(Debug)]
 pub struct Socket {
     stream: TcpStream,
+    /// What was read already and is to be read again.
+    ahead: Bytes,
     connection: Arc<Connection>,
     _slot: Slot,
 }
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, connection: Arc<Connection>, slot: Slot) -> Self {
-        Self { stream, connection, _slot: slot }
+        Self { stream, ahead: Bytes::new(), connection, _slot: slot }
+    }
+
+    /// Gives back what was read and does not belong to who read it.
+    pub(super) fn put_back(&mut self, bytes: Bytes) {
+        self.ahead = bytes;
     }
 }
 
@@ -35,6 +43,11 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let length = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

@@ -162,6 +162,8 @@ label_values! {
         IdleTimeout => "idle_timeout",
         /// A body made no progress for too long.
         StallTimeout => "stall_timeout",
+        /// The PROXY protocol header is missing, broken, or of somebody who may not send one.
+        ProxyProtocol => "proxy_protocol",
         /// What was sent is not HTTP.
         Malformed => "malformed",
         /// The connection broke.
