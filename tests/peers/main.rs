@@ -1,4 +1,4 @@
-//! Portcullis among the programs it is made to stand beside: curl, nginx, openssl, promtool, as Debian ships them.
+//! Portcullis among the programs it is made to stand beside: curl, haproxy, nginx, openssl, promtool, as Debian ships them.
 //!
 //! Apart from the other tests, so that those need nothing but Rust and a C compiler. None of these is skipped: a peer that
 //! is missing is a failure that names it.
@@ -15,6 +15,7 @@ mod harness;
 
 mod curl;
 mod demo;
+mod haproxy;
 mod nginx;
 mod promtool;
 mod tls;
