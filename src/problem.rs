@@ -71,6 +71,15 @@ impl Problem {
         )
     }
 
+    /// The answer on a connection whose client's certificate has ended or is revoked since it began.
+    pub fn client_certificate() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "CLIENT_CERTIFICATE_INVALID",
+            "The client certificate of this connection is no longer good.",
+        )
+    }
+
     /// Adds a text that the detail names.
     #[must_use]
     pub fn with(mut self, parameter: impl Into<String>) -> Self {

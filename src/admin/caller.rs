@@ -51,10 +51,11 @@ pub(super) fn address(state: &AdminState, head: &Parts) -> Result<ClientIp, Reje
 /// The one authority of a call, which its connection may ask for.
 ///
 /// # Errors
-/// There is none, or more than one; or TLS was begun for another.
-pub(super) fn authority(head: &Parts) -> Result<Authority<'_>, Rejection> {
+/// There is none, or more than one; or TLS was begun for another, or by a certificate that is no longer good.
+pub(super) fn authority(head: &Parts, now: Timestamp) -> Result<Authority<'_>, Rejection> {
     let authority = authority::authority(head)?;
     match head.extensions.get::<Transport>() {
+        Some(transport) if !transport.stands(now) => Err(Rejection::ClientCertificate),
         Some(transport) if !transport.serves(&authority) => Err(Rejection::Misdirected),
         _ => Ok(authority),
     }

@@ -33,6 +33,8 @@ pub(super) enum Rejection {
     ClientAddress(#[source] ClientIpError),
     #[error("authority unusable")]
     Authority(#[from] AuthorityError),
+    #[error("client certificate no longer good")]
+    ClientCertificate,
     #[error("authority not served by the connection's certificate")]
     Misdirected,
     #[error("no route")]
@@ -74,6 +76,7 @@ impl Rejection {
             Self::Authority(error) => {
                 bad("VALIDATION_ERROR", expectation("The request's authority can't be told", error))
             }
+            Self::ClientCertificate => Problem::client_certificate(),
             Self::Misdirected => Problem::misdirected(),
             Self::Route(error) => route(error, path),
             Self::Credentials { source: Refusal::TooManyFailures(limited), .. } => {

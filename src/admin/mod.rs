@@ -199,7 +199,7 @@ impl AdminApi {
         let state = &self.state;
         let now = state.clock.now();
         let address = caller::address(state, head)?;
-        let authority = caller::authority(head)?;
+        let authority = caller::authority(head, now)?;
         let route = Route::find(&head.method, head.uri.path())?;
         let role = match route.row.access {
             Access::Role(role) => role,

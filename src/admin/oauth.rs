@@ -91,7 +91,8 @@ async fn answer(
         return Err(Refusal::Method);
     }
     let address = caller::address(state, head).map_err(|error| Refusal::Request(error.into()))?;
-    caller::authority(head).map_err(|error| Refusal::Request(Box::new(error)))?;
+    let now = state.clock.now();
+    caller::authority(head, now).map_err(|error| Refusal::Request(Box::new(error)))?;
     // From anybody: who sends it byte by byte has no more time than who sends nothing.
     let patience = state.settings.listener.limits.stall_timeout;
     let form = timeout(patience, Form::read(&head.headers, body)).await;

@@ -12,7 +12,7 @@ use crate::control::OpenError;
 use crate::keys::KeyFileError;
 use crate::local::SocketError;
 use crate::net::listener::BindError;
-use crate::net::tls::{CertificateError, TlsError, TlsErrorKind};
+use crate::net::tls::{CertificateError, ClientError, TlsError, TlsErrorKind};
 use crate::store::StoreError;
 
 /// A config that can't be used. Its mistakes speak for themselves; a file that is not there does not.
@@ -141,10 +141,17 @@ pub(super) fn on_tls(error: TlsError) -> Report {
 }
 
 fn for_tls(error: &TlsError) -> Option<String> {
-    let TlsErrorKind::Certificate(error) = &*error.source else { return None };
+    let error = match &*error.source {
+        TlsErrorKind::Certificate(error) => error,
+        TlsErrorKind::Clients(ClientError::File(error)) => error,
+        TlsErrorKind::Clients(_) => {
+            return Some("`client_ca` has to name a PEM file of issuers' certificates, `client_crl` PEM files of their lists".into());
+        }
+        TlsErrorKind::Library(_) => return None,
+    };
     Some(match error {
         CertificateError::Unreadable { .. } => {
-            "`certificates` have to name files that exist and that the user running Portcullis may read".into()
+            "`certificates`, `client_ca` and `client_crl` have to name files that exist and that the user running Portcullis may read".into()
         }
         CertificateError::NoCertificate { .. } | CertificateError::Malformed { .. } => {
             "`cert` has to name a PEM file: the certificate, and behind it those of its issuers".into()

@@ -20,6 +20,7 @@
 
 mod certificate;
 mod certificates;
+mod clients;
 mod handshake;
 mod names;
 mod watch;
@@ -36,11 +37,14 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use self::certificate::Certificate;
 use self::certificates::Certificates;
-use self::watch::Watched;
+use self::clients::Clients;
+use self::watch::{Watched, WatchedClients};
 use super::authority::Authority;
 use crate::telemetry::metrics::TlsMetrics;
+use crate::time::Timestamp;
 
 pub use certificate::CertificateError;
+pub use clients::{ClientCertificate, ClientError, ClientMode, ClientSettings};
 pub use handshake::{Failure, PLAIN_TEXT_ANSWER};
 pub use watch::{Watch, watch};
 
@@ -51,8 +55,10 @@ pub struct Settings {
     pub certificates: Vec<Pair>,
     /// The oldest version that is spoken.
     pub minimum_version: Version,
-    /// Whether a client may resume a session by a ticket.
+    /// Whether a client may resume a session by a ticket. Where clients show certificates, none may.
     pub session_tickets: bool,
+    /// Certificates of clients; none: they are not asked for any.
+    pub clients: Option<ClientSettings>,
 }
 
 /// A certificate and its private key, both PEM files.
@@ -88,6 +94,7 @@ impl Version {
 pub struct Tls {
     listener: Box<str>,
     certificates: ArcSwap<Certificates>,
+    clients: Option<Arc<Clients>>,
     metrics: TlsMetrics,
 }
 
@@ -108,6 +115,9 @@ pub enum TlsErrorKind {
     /// A certificate or its key can't be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// What is asked of clients can't be set up.
+    #[error("client certificates cannot be checked")]
+    Clients(#[from] ClientError),
     /// The library refuses, for lack of random bytes for one.
     #[error("the library refuses the settings")]
     Library(#[from] rustls::Error),
@@ -123,15 +133,17 @@ impl Tls {
         settings: &Settings,
         metrics: TlsMetrics,
     ) -> Result<(Arc<Self>, Watch), TlsError> {
-        let (template, pairs) = load_all(listener, settings)?;
+        let Loaded { template, pairs, clients: watched } = load_all(listener, settings)?;
         for (pair, watched) in settings.certificates.iter().zip(&pairs) {
             let not_after = watched.certificate().not_after();
             metrics.certificate(&pair.certificate.to_string_lossy(), not_after);
         }
         let all = pairs.iter().map(|watched| Arc::clone(watched.certificate())).collect();
         let certificates = ArcSwap::from_pointee(Certificates::new(all));
-        let tls = Arc::new(Self { listener: listener.into(), certificates, metrics });
-        Ok((Arc::clone(&tls), Watch::new(tls, template, pairs)))
+        let (listener, clients) = (listener.into(), template.clients.clone());
+        let tls = Arc::new(Self { listener, certificates, clients, metrics });
+        let watch = Watch::new(Arc::clone(&tls), template, pairs, watched);
+        Ok((tls, watch))
     }
 }
 
@@ -143,7 +155,12 @@ pub fn check(listener: &str, settings: &Settings) -> Result<(), TlsError> {
     load_all(listener, settings).map(drop)
 }
 
-type Loaded = (Template, Vec<Watched>);
+/// Everything that the files of a listener say.
+struct Loaded {
+    template: Template,
+    pairs: Vec<Watched>,
+    clients: Option<WatchedClients>,
+}
 
 fn load_all(listener: &str, settings: &Settings) -> Result<Loaded, TlsError> {
     load_for(settings)
@@ -151,10 +168,11 @@ fn load_all(listener: &str, settings: &Settings) -> Result<Loaded, TlsError> {
 }
 
 fn load_for(settings: &Settings) -> Result<Loaded, TlsErrorKind> {
+    let clients = settings.clients.as_ref().map(WatchedClients::new);
     let template = Template::new(settings)?;
     let load = |pair| Watched::load(pair, &template);
     let pairs: Result<_, _> = settings.certificates.iter().map(load).collect();
-    Ok((template, pairs?))
+    Ok(Loaded { template, pairs: pairs?, clients })
 }
 
 /// What the configurations of all certificates of a listener have in common.
@@ -163,22 +181,37 @@ struct Template {
     provider: Arc<CryptoProvider>,
     versions: &'static [&'static SupportedProtocolVersion],
     tickets: Option<Arc<dyn ProducesTickets>>,
+    clients: Option<Arc<Clients>>,
 }
 
 impl Template {
-    fn new(settings: &Settings) -> Result<Self, rustls::Error> {
+    fn new(settings: &Settings) -> Result<Self, TlsErrorKind> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let clients = settings.clients.as_ref().map(|clients| clients.load(&provider));
+        let clients = clients.transpose()?.map(Clients::new);
+        let has_tickets = settings.session_tickets && clients.is_none();
         Ok(Self {
-            provider: Arc::new(aws_lc_rs::default_provider()),
+            provider,
             versions: settings.minimum_version.and_later(),
-            tickets: settings.session_tickets.then(aws_lc_rs::Ticketer::new).transpose()?,
+            tickets: has_tickets.then(aws_lc_rs::Ticketer::new).transpose()?,
+            clients,
         })
     }
 
+    /// Which generation of [`Clients`] verifies in configurations that are made now.
+    fn generation(&self) -> u64 {
+        self.clients.as_ref().map_or(0, |clients| clients.generation())
+    }
+
     fn config(&self, key: &Arc<CertifiedKey>) -> Result<ServerConfig, rustls::Error> {
-        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_protocol_versions(self.versions)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(key))));
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(self.versions)?;
+        let builder = match &self.clients {
+            None => builder.with_no_client_auth(),
+            Some(clients) => builder.with_client_cert_verifier(clients.verifier()),
+        };
+        let mut config =
+            builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(key))));
         config.alpn_protocols = vec![H2.to_vec(), HTTP_1_1.to_vec()];
         config.session_storage = Arc::new(NoServerSessionStorage {});
         match &self.tickets {
@@ -207,6 +240,19 @@ impl Transport {
         }
     }
 
+    /// The certificate that the client has shown, if it has.
+    pub fn client(&self) -> Option<&ClientCertificate> {
+        match self {
+            Self::Plain => None,
+            Self::Tls(session) => session.client.as_deref(),
+        }
+    }
+
+    /// Whether what TLS was begun with still holds: the client's certificate, where it has shown one.
+    pub fn stands(&self, now: Timestamp) -> bool {
+        self.client().is_none_or(|client| client.stands(now))
+    }
+
     /// Whether a request for `authority` may come this way (RFC 9110 section 15.5.20): the certificate that the client got for the
     /// name it gave must serve it. A client that named no host had no certificate to choose, and may ask for any.
     pub fn serves(&self, authority: &Authority<'_>) -> bool {
@@ -225,6 +271,7 @@ pub struct Session {
     is_h2: bool,
     /// The certificate, where the client named a host.
     named: Option<Arc<Certificate>>,
+    client: Option<Arc<ClientCertificate>>,
 }
 
 impl Session {

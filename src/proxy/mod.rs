@@ -112,6 +112,9 @@ impl Proxy {
         let client = inbound.client_ip.resolve(inbound.peer, &parts.headers)?;
         exchange.set_client(client.ip);
         let authority = authority(&parts).map_err(TargetError::from)?;
+        if !inbound.transport.stands(exchange.time()) {
+            return Err(Rejection::ClientCertificate);
+        }
         if !inbound.transport.serves(&authority) {
             return Err(Rejection::Misdirected);
         }

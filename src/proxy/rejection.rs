@@ -30,6 +30,9 @@ pub enum Rejection {
     /// The authority or the path is none, or there is no route for them.
     #[error("request target refused")]
     Target(#[from] TargetError),
+    /// The certificate that the client began its connection with has ended or is revoked.
+    #[error("client certificate no longer good")]
+    ClientCertificate,
     /// The certificate that the connection got for its name does not serve the authority.
     #[error("authority not served by the connection's certificate")]
     Misdirected,

@@ -31,8 +31,8 @@ pub(super) fn response(rejection: Rejection) -> Response<ResponseBody> {
         Rejection::Method => {
             headers.insert(ALLOW, HeaderValue::from_static(SERVED_METHODS));
         }
-        // What follows on the connection can't be trusted to be a request.
-        Rejection::TransferEncoding => {
+        // What follows on the connection can't be trusted: to be a request, or to be the client's.
+        Rejection::TransferEncoding | Rejection::ClientCertificate => {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         _ => {}
@@ -63,6 +63,7 @@ fn problem(rejection: &Rejection) -> Problem {
             "The only transfer coding served is chunked.",
         ),
         Rejection::Target(error) => target(error),
+        Rejection::ClientCertificate => Problem::client_certificate(),
         Rejection::Misdirected => Problem::misdirected(),
         Rejection::Identity { refusal: Refusal::TooManyFailures(limited), .. } => {
             Problem::too_many_failures(limited.retry_after_seconds)
@@ -173,6 +174,7 @@ pub(super) fn reason(rejection: &Rejection) -> Option<RefusedReason> {
         }
         Rejection::Target(TargetError::NoRoute) => Some(RefusedReason::NoRoute),
         Rejection::Target(_) => Some(RefusedReason::Malformed),
+        Rejection::ClientCertificate => Some(RefusedReason::ClientCertificate),
         Rejection::Misdirected => Some(RefusedReason::Misdirected),
         Rejection::Identity { refusal, .. } => Some(match refusal {
             Refusal::TooManyFailures(_) => RefusedReason::AuthFailures,

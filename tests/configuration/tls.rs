@@ -44,3 +44,28 @@ fn the_admin_api_leaves_the_host_by_tls() {
     let lines = "[admin]\nlisten = \"0.0.0.0:8081\"\ntls.certificates = [{ cert = \"a.pem\", key = \"a.key\" }]";
     assert_eq!(mistakes(lines), [""; 0]);
 }
+
+#[test]
+fn client_certificates_need_to_be_wanted_and_to_have_issuers() {
+    let tls = "[admin.tls]\ncertificates = [{ cert = \"a.pem\", key = \"a.key\" }]";
+    for (lines, expected) in [
+        (
+            "client_certificates = \"require\"",
+            "7:1: key `admin.tls.client_ca`: missing, expected the PEM file of those whose certificates clients show, as in `clients-ca.pem`",
+        ),
+        (
+            "client_ca = \"ca.pem\"",
+            "7:1: key `admin.tls.client_certificates`: missing, expected `request` or `require`: without it, clients show no certificates",
+        ),
+        (
+            "client_crl = [\"revoked.pem\"]",
+            "7:1: key `admin.tls.client_certificates`: missing, expected `request` or `require`: without it, clients show no certificates",
+        ),
+        (
+            "client_certificates = \"always\"\nclient_ca = \"ca.pem\"",
+            "9:23: key `admin.tls.client_certificates`: found `\"always\"`, expected one of `off`, `request`, `require`",
+        ),
+    ] {
+        assert_mistake(&format!("{tls}\n{lines}"), expected);
+    }
+}

@@ -5,10 +5,15 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SanType,
+    date_time_ymd,
+};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     StreamOwned, SupportedProtocolVersion,
@@ -92,20 +97,69 @@ impl Ca {
         self.client_of(rustls::ALL_VERSIONS, protocols)
     }
 
+    /// As [`client`](Self::client), with a certificate and key of its own.
+    pub(crate) fn client_with(&self, identity: &Identity) -> Arc<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(provider());
+        let builder = builder.with_protocol_versions(rustls::ALL_VERSIONS).unwrap();
+        let builder = builder.with_root_certificates(self.roots());
+        let chain = vec![identity.certificate.clone()];
+        Arc::new(builder.with_client_auth_cert(chain, identity.key.clone_key()).unwrap())
+    }
+
+    /// A client's certificate: number `serial`, with `common` in its subject, and `names`.
+    pub(crate) fn identity(&self, serial: u64, common: &str, names: &[SanType]) -> Identity {
+        let (_, key, certificate) = self.make(&[], |certificate| {
+            certificate.serial_number = Some(serial.into());
+            certificate.distinguished_name = DistinguishedName::new();
+            certificate.distinguished_name.push(DnType::CommonName, common);
+            certificate.subject_alt_names = names.to_vec();
+        });
+        Identity { certificate, key: PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap() }
+    }
+
+    /// A list, until `year`, of the certificates with the numbers `revoked`.
+    pub(crate) fn revoke(&self, revoked: &[u64], year: i32) -> String {
+        let entry = |serial: &u64| RevokedCertParams {
+            serial_number: (*serial).into(),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(year, 1, 1),
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.iter().map(entry).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).unwrap().pem().unwrap()
+    }
+
+    fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).unwrap();
+        roots
+    }
+
     /// As [`client`](Self::client), of some versions only.
     pub(crate) fn client_of(
         &self,
         versions: &[&'static SupportedProtocolVersion],
         protocols: &[&str],
     ) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone()).unwrap();
         let builder = ClientConfig::builder_with_provider(provider());
         let config = builder.with_protocol_versions(versions).unwrap();
-        let mut config = config.with_root_certificates(roots).with_no_client_auth();
+        let mut config = config.with_root_certificates(self.roots()).with_no_client_auth();
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         Arc::new(config)
     }
+}
+
+/// What a client shows of itself.
+pub(crate) struct Identity {
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
 }
 
 /// A client that takes any certificate, to see which one it gets.

@@ -22,6 +22,7 @@ pub(super) struct Certificate {
     key: Arc<CertifiedKey>,
     names: Names,
     not_after: i64,
+    verified_by: u64,
 }
 
 /// A certificate or its key can't be used.
@@ -88,7 +89,18 @@ impl Certificate {
         let key = CertifiedKey::from_der(chain, read_key(&pair.key)?, &template.provider);
         let key = Arc::new(key.map_err(unusable)?);
         let config = Arc::new(template.config(&key).map_err(unusable)?);
-        Ok(Arc::new(Self { config, key, names, not_after }))
+        Ok(Arc::new(Self { config, key, names, not_after, verified_by: template.generation() }))
+    }
+
+    /// The same certificate under other settings.
+    ///
+    /// # Errors
+    /// The library refuses them.
+    pub(super) fn under(&self, template: &Template) -> Result<Arc<Self>, rustls::Error> {
+        let (key, names) = (Arc::clone(&self.key), self.names.clone());
+        let config = Arc::new(template.config(&key)?);
+        let (not_after, verified_by) = (self.not_after, template.generation());
+        Ok(Arc::new(Self { config, key, names, not_after, verified_by }))
     }
 
     /// What the library needs for a connection with it.
@@ -104,6 +116,11 @@ impl Certificate {
     /// When it ends, in seconds since 1970.
     pub(super) fn not_after(&self) -> i64 {
         self.not_after
+    }
+
+    /// Which generation of issuers verifies the certificates of those who get this one.
+    pub(super) fn verified_by(&self) -> u64 {
+        self.verified_by
     }
 
     /// Whether its key can sign in one of the ways that a client understands.
@@ -128,7 +145,7 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> {
 }
 
 /// The bytes of a file, which are wiped afterwards: one of the two is a secret.
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
     let unreadable = |source| CertificateError::Unreadable { path: path.to_owned(), source };
     let mut bytes = Zeroizing::new(Vec::new());
     let file = File::open(path).map_err(unreadable)?;

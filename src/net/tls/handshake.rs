@@ -4,6 +4,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustls::server::{Acceptor, ServerConnection};
@@ -12,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
-use super::{H2, Session, Tls};
+use super::{ClientCertificate, H2, Session, Tls};
 use crate::telemetry::metrics::{HandshakeOutcome, TlsGroup, TlsVersion};
 
 /// A handshake that came to nothing, already counted.
@@ -72,7 +73,23 @@ impl Tls {
             Failure { stream: Some(stream), outcome }
         })?;
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(H2);
-        Ok((stream, Session { is_h2, named: is_named.then_some(certificate) }))
+        let client = match (&self.clients, stream.get_ref().1.peer_certificates()) {
+            (Some(clients), Some(chain)) => {
+                let shown = ClientCertificate::new(chain, clients, certificate.verified_by());
+                match shown {
+                    Some(shown) => Some(Arc::new(shown)),
+                    None => {
+                        let stream = Some(stream.into_inner().0);
+                        return Err(Failure {
+                            stream,
+                            outcome: HandshakeOutcome::ClientCertificate,
+                        });
+                    }
+                }
+            }
+            _ => None,
+        };
+        Ok((stream, Session { is_h2, named: is_named.then_some(certificate), client }))
     }
 }
 
@@ -189,9 +206,11 @@ fn failure_of(error: &io::Error) -> HandshakeOutcome {
         Some(Error::PeerIncompatible(_)) => HandshakeOutcome::Parameters,
         Some(Error::NoApplicationProtocol) => HandshakeOutcome::Protocol,
         Some(Error::AlertReceived(_)) => HandshakeOutcome::Alert,
-        Some(Error::InvalidCertificate(_) | Error::NoCertificatesPresented) => {
-            HandshakeOutcome::ClientCertificate
-        }
+        Some(
+            Error::InvalidCertificate(_)
+            | Error::NoCertificatesPresented
+            | Error::InvalidCertRevocationList(_),
+        ) => HandshakeOutcome::ClientCertificate,
         Some(
             Error::General(_)
             | Error::FailedToGetCurrentTime

@@ -81,7 +81,7 @@ impl Names {
 }
 
 /// Four octets or sixteen (RFC 5280 section 4.2.1.6).
-fn address(octets: &[u8]) -> Option<IpAddr> {
+pub(super) fn address(octets: &[u8]) -> Option<IpAddr> {
     match octets.len() {
         4 => <[u8; 4]>::try_from(octets).ok().map(IpAddr::from),
         _ => <[u8; 16]>::try_from(octets).ok().map(IpAddr::from),

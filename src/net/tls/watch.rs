@@ -9,7 +9,7 @@
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::certificate::Certificate;
 use super::certificates::Certificates;
-use super::{CertificateError, Pair, Template, Tls};
+use super::{CertificateError, ClientSettings, Pair, Template, Tls};
 use crate::telemetry::metrics::ReloadOutcome;
 
 /// What has to be known of a listener's certificates to renew them.
@@ -28,6 +28,7 @@ pub struct Watch {
     tls: Arc<Tls>,
     template: Template,
     pairs: Vec<Watched>,
+    clients: Option<WatchedClients>,
 }
 
 /// A pair and the certificate that serves for it.
@@ -35,81 +36,123 @@ pub struct Watch {
 pub(super) struct Watched {
     pair: Pair,
     certificate: Arc<Certificate>,
-    /// The files as they were when they were last read, for better or worse.
-    read: Stamps,
-    /// The files as they were at the last look, where that differs.
-    changing: Option<Stamps>,
+    files: Files,
 }
 
 impl Watched {
     /// Reads a pair for the first time.
     pub(super) fn load(pair: &Pair, template: &Template) -> Result<Self, CertificateError> {
         // Before they are read: a change in between is then one that the next look sees.
-        let read = Stamps::of(pair);
+        let files = Files::new(vec![pair.certificate.clone(), pair.key.clone()]);
         let certificate = Certificate::load(pair, template)?;
-        Ok(Self { pair: pair.clone(), certificate, read, changing: None })
+        Ok(Self { pair: pair.clone(), certificate, files })
     }
 
     pub(super) fn certificate(&self) -> &Arc<Certificate> {
         &self.certificate
     }
 
-    /// Whether the files have changed since they were read, and have come to rest.
-    fn is_due(&mut self) -> bool {
-        let now = Stamps::of(&self.pair);
-        if now == self.read {
-            self.changing = None;
+    /// Reads the pair again, if its files have changed. Whether there is a new certificate: one that can't be used leaves the one
+    /// before in place.
+    fn renew(&mut self, template: &Template, tls: &Tls) -> bool {
+        if !self.files.is_due() {
             return false;
         }
-        if self.changing.replace(now) != Some(now) {
-            return false;
+        let (listener, certificate) = (&*tls.listener, self.pair.certificate.display());
+        match Certificate::load(&self.pair, template) {
+            Ok(new) => {
+                tracing::info!(listener, %certificate, "a changed certificate serves from now on");
+                let not_after = new.not_after();
+                tls.metrics.certificate(&self.pair.certificate.to_string_lossy(), not_after);
+                self.certificate = new;
+                true
+            }
+            Err(error) => {
+                let error = &error as &(dyn std::error::Error + 'static);
+                tracing::warn!(
+                    listener,
+                    %certificate,
+                    error,
+                    "a changed certificate cannot be used: the one before serves on"
+                );
+                tls.metrics.reload(ReloadOutcome::Refused);
+                false
+            }
         }
-        self.changing = None;
-        self.read = now;
-        true
+    }
+}
+
+/// Whose certificates are taken from clients, and the files that say so.
+#[derive(Debug)]
+pub(super) struct WatchedClients {
+    settings: ClientSettings,
+    files: Files,
+}
+
+impl WatchedClients {
+    /// To be made before the files are read.
+    pub(super) fn new(settings: &ClientSettings) -> Self {
+        Self { settings: settings.clone(), files: Files::new(settings.files()) }
+    }
+
+    /// Reads the files again, if they have changed. Whether others are taken from now on.
+    fn renew(&mut self, template: &Template, tls: &Tls) -> bool {
+        let (true, Some(clients)) = (self.files.is_due(), &tls.clients) else { return false };
+        let (listener, issuers) = (&*tls.listener, self.settings.issuers.display());
+        match self.settings.load(&template.provider) {
+            Ok(verifier) => {
+                tracing::info!(listener, %issuers, "client certificates are checked by changed files");
+                clients.replace(verifier);
+                true
+            }
+            Err(error) => {
+                let error = &error as &(dyn std::error::Error + 'static);
+                tracing::warn!(
+                    listener,
+                    %issuers,
+                    error,
+                    "changed issuers or lists of revoked certificates cannot be used: those before count on"
+                );
+                tls.metrics.reload(ReloadOutcome::Refused);
+                false
+            }
+        }
     }
 }
 
 impl Watch {
-    pub(super) fn new(tls: Arc<Tls>, template: Template, pairs: Vec<Watched>) -> Self {
-        Self { tls, template, pairs }
+    pub(super) fn new(
+        tls: Arc<Tls>,
+        template: Template,
+        pairs: Vec<Watched>,
+        clients: Option<WatchedClients>,
+    ) -> Self {
+        Self { tls, template, pairs, clients }
     }
 
     /// Looks at the files and reads those that have changed. Blocks on them.
     pub fn look(&mut self) {
-        let due = self.pairs.iter_mut().filter_map(|watched| watched.is_due().then_some(watched));
-        let renewed = due.filter_map(|watched| renew(watched, &self.template, &self.tls)).count();
-        if renewed > 0 {
+        let (tls, template) = (&self.tls, &self.template);
+        let mut changed = 0;
+        if self.clients.as_mut().is_some_and(|clients| clients.renew(template, tls)) {
+            changed += 1;
+            for watched in &mut self.pairs {
+                match watched.certificate.under(template) {
+                    Ok(certificate) => watched.certificate = certificate,
+                    // It was good under settings that differ in nothing that a certificate has to do with.
+                    Err(error) => tracing::error!(%error, "a certificate keeps its settings"),
+                }
+            }
+        }
+        for watched in &mut self.pairs {
+            changed += usize::from(watched.renew(template, tls));
+        }
+        if changed > 0 {
             let all = self.pairs.iter().map(|watched| Arc::clone(&watched.certificate)).collect();
-            self.tls.certificates.store(Arc::new(Certificates::new(all)));
+            tls.certificates.store(Arc::new(Certificates::new(all)));
         }
         // Whoever sees it counted gets it.
-        (0..renewed).for_each(|_| self.tls.metrics.reload(ReloadOutcome::Loaded));
-    }
-}
-
-/// Reads a pair again. None: it can't be used, and leaves the certificate before in place.
-fn renew(watched: &mut Watched, template: &Template, tls: &Tls) -> Option<()> {
-    let (pair, listener) = (&watched.pair, &*tls.listener);
-    let certificate = pair.certificate.display();
-    match Certificate::load(pair, template) {
-        Ok(new) => {
-            tracing::info!(listener, %certificate, "a changed certificate serves from now on");
-            tls.metrics.certificate(&pair.certificate.to_string_lossy(), new.not_after());
-            watched.certificate = new;
-            Some(())
-        }
-        Err(error) => {
-            let error = &error as &(dyn std::error::Error + 'static);
-            tracing::warn!(
-                listener,
-                %certificate,
-                error,
-                "a changed certificate cannot be used: the one before serves on"
-            );
-            tls.metrics.reload(ReloadOutcome::Refused);
-            None
-        }
+        (0..changed).for_each(|_| tls.metrics.reload(ReloadOutcome::Loaded));
     }
 }
 
@@ -137,17 +180,45 @@ pub async fn watch(mut watches: Vec<Watch>, mut stop: Receiver<bool>) {
     }
 }
 
-/// How the two files of a pair are known from what stood there before.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Stamps {
-    certificate: Option<Stamp>,
-    key: Option<Stamp>,
+/// Files that are read together, and how they were.
+#[derive(Debug)]
+struct Files {
+    paths: Vec<PathBuf>,
+    /// When they were last read, for better or worse.
+    read: Stamps,
+    /// At the last look, where that differs.
+    changing: Option<Stamps>,
 }
 
-impl Stamps {
-    fn of(pair: &Pair) -> Self {
-        Self { certificate: Stamp::of(&pair.certificate), key: Stamp::of(&pair.key) }
+impl Files {
+    /// As they are now, just before they are read.
+    fn new(paths: Vec<PathBuf>) -> Self {
+        let read = stamps(&paths);
+        Self { paths, read, changing: None }
     }
+
+    /// Whether they have changed since they were read, and have come to rest.
+    fn is_due(&mut self) -> bool {
+        let now = stamps(&self.paths);
+        if now == self.read {
+            self.changing = None;
+            return false;
+        }
+        if self.changing.as_ref() != Some(&now) {
+            self.changing = Some(now);
+            return false;
+        }
+        self.changing = None;
+        self.read = now;
+        true
+    }
+}
+
+/// What tells files from those that stood there before; none of one that is not there.
+type Stamps = Vec<Option<Stamp>>;
+
+fn stamps(paths: &[PathBuf]) -> Stamps {
+    paths.iter().map(|path| Stamp::of(path)).collect()
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -82,6 +82,8 @@ label_values! {
         ClientAddress => "client_address",
         /// The request is not clear: authority, path or framing can be read in more than one way.
         Malformed => "malformed",
+        /// The client's certificate has ended or is revoked.
+        ClientCertificate => "client_certificate",
         /// The connection's certificate does not serve the authority.
         Misdirected => "misdirected",
         /// The method is not served: `TRACE`, or `CONNECT` outside RFC 8441.

@@ -52,7 +52,7 @@ fn assert_lines<'a>(metrics: &Metrics, lines: impl IntoIterator<Item = &'a str>)
 fn every_family_has_the_name_type_and_labels_that_dashboards_rely_on() {
     insta::assert_snapshot!(families(&metrics()), @r"
         portcullis_accept_errors_total counter listener=[edge]
-        portcullis_access_decisions_total counter decision=[admitted refused unlisted] reason=[none auth_failures client_address credential_missing credential_refused list_required malformed method misdirected no_route not_listed not_on_named_list organization role] route=[api]
+        portcullis_access_decisions_total counter decision=[admitted refused unlisted] reason=[none auth_failures client_address client_certificate credential_missing credential_refused list_required malformed method misdirected no_route not_listed not_on_named_list organization role] route=[api]
         portcullis_access_list_entries gauge kind=[credential named]
         portcullis_access_log_dropped_total counter
         portcullis_admin_rate_limited_total counter bucket=[caller organization organization_resources organization_settings token]
