@@ -26,3 +26,13 @@ fn at(clock: &Clock, after_noon: Duration) {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Checks that whoever asked has to wait so many seconds.
+#[track_caller]
+fn assert_limited(answer: &Answer, seconds: &str) {
+    assert_eq!(answer.status, 429, "{}", answer.text());
+    assert_eq!(answer.error_code(), "RATE_LIMITED");
+    assert_eq!(answer.header("retry-after"), Some(seconds));
+    assert_eq!(answer.header("www-authenticate"), None);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+}

@@ -40,9 +40,11 @@ fn start(directory: &Path, server: SocketAddr, sending: &str) -> (Process, Socke
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
         let file = directory.join("haproxy.cfg");
         std::fs::write(&file, configuration(free, server, sending)).unwrap();
-        let path = std::env::var("PATH").unwrap();
+        // Debian keeps it where only root looks.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = [path.to_str().unwrap(), "/usr/local/sbin", "/usr/sbin"].join(":");
         let mut haproxy = Command::new("haproxy");
-        haproxy.env("PATH", format!("{path}:/usr/sbin")).arg("-db").arg("-f").arg(&file);
+        haproxy.env("PATH", path).arg("-db").arg("-f").arg(&file);
         let process = Process::start(&mut haproxy);
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(10) {

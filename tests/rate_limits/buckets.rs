@@ -19,15 +19,6 @@ fn assert_left(answer: &Answer, status: u16, limit: &str, remaining: &str) {
     assert_eq!(told(answer), (status, Some(limit), Some(remaining)), "{}", answer.text());
 }
 
-#[track_caller]
-fn assert_limited(answer: &Answer, seconds: &str) {
-    assert_eq!(answer.status, 429, "{}", answer.text());
-    assert_eq!(answer.error_code(), "RATE_LIMITED");
-    assert_eq!(answer.header("retry-after"), Some(seconds));
-    assert_eq!(answer.header("www-authenticate"), None);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-}
-
 #[test]
 fn an_empty_bucket_refuses_until_it_has_a_token_and_tells_when() {
     let (gateway, clock) = limited("caller = { capacity = 2, per_minute = 6 }");

@@ -32,15 +32,6 @@ fn admin(gateway: &Gateway, from: &str, credential: &Credential) -> Answer {
     Client::connect_from(from, gateway.admin()).digest(credential, "GET", ORGS, &[], b"")
 }
 
-#[track_caller]
-fn assert_limited(answer: &Answer, seconds: &str) {
-    assert_eq!(answer.status, 429, "{}", answer.text());
-    assert_eq!(answer.error_code(), "RATE_LIMITED");
-    assert_eq!(answer.header("retry-after"), Some(seconds));
-    assert_eq!(answer.header("www-authenticate"), None);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-}
-
 #[test]
 fn nothing_from_an_address_is_looked_at_once_too_much_of_it_was_refused() {
     type Call = fn(&Gateway, &str, &Credential) -> Answer;

@@ -10,17 +10,19 @@ fn a_handshake_takes_only_so_long_and_holds_a_place_meanwhile() {
     let ca = Ca::new();
     ca.issue("api", &["api.example.com"]);
     let mut options = options(&ca, &["api"], "");
-    options.more += "\n[limits]\nhandshake_timeout = \"500ms\"\nconnections = 2";
+    // As many as that, since the scrapes that are waited with have the same limit, and go a moment after they have ended.
+    options.more += "\n[limits]\nhandshake_timeout = \"500ms\"\nconnections = 8";
     options.more += "\n[metrics]\nlisten = \"127.0.0.1:0\"";
     let gateway = Gateway::with(Upstream::echo().address, options);
-    let (mut silent, mut slow) = (gateway.client(), gateway.client());
+    let (silent, mut slow): (Vec<_>, _) =
+        ((1..8).map(|_| gateway.client()).collect(), gateway.client());
     slow.send(BEGUN);
-    gateway.wait_for_metric("portcullis_connections{listener=\"main\"} 2");
-    assert!(gateway.client().is_closed(), "both places are taken");
-    assert!(silent.is_closed() && slow.is_closed());
-    gateway.wait_for_metric("closed_total{listener=\"main\",reason=\"handshake_timeout\"} 2");
+    gateway.wait_for_metric("portcullis_connections{listener=\"main\"} 8");
+    assert!(gateway.client().is_closed(), "every place is taken");
+    assert!(silent.into_iter().chain([slow]).all(|mut client| client.is_closed()));
+    gateway.wait_for_metric("closed_total{listener=\"main\",reason=\"handshake_timeout\"} 8");
     gateway.wait_for_metric("closed_total{listener=\"main\",reason=\"limit\"} 1");
-    gateway.wait_for_metric("tls_handshakes_total{listener=\"main\",outcome=\"timeout\"} 2");
+    gateway.wait_for_metric("tls_handshakes_total{listener=\"main\",outcome=\"timeout\"} 8");
     gateway.wait_for_metric("portcullis_connections{listener=\"main\"} 0");
     let config = ca.client(HTTP_1_1);
     let mut next = Client::connect_tls(gateway.proxy(), "api.example.com", &config).unwrap();
