@@ -121,7 +121,7 @@ fn is_let_in(
     credentials: &Credentials,
     headers: &HeaderMap,
 ) -> bool {
-    let presented = Presented { method: &Method::GET, target: "/", headers };
+    let presented = Presented { method: &Method::GET, target: "/", headers, certificate: None };
     let client = ClientIp::from(IpAddr::from([192, 0, 2, 1]));
     authenticator.authenticate(SCHEMES, &presented, client, credentials, NOW).is_ok()
 }

@@ -104,7 +104,8 @@ fn verify<H: Hash>(criterion: &mut Criterion, algorithm: &str, user: &str, name:
                 headers::<H>(user, algorithm, &nonce, count)
             },
             |headers| {
-                let presented = Presented { method: &Method::GET, target: TARGET, headers };
+                let presented =
+                    Presented { method: &Method::GET, target: TARGET, headers, certificate: None };
                 let outcome =
                     authenticator.authenticate(SCHEMES, &presented, client, &credentials, NOW);
                 assert_eq!(outcome.is_ok(), known, "{outcome:?}");

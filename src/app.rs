@@ -123,7 +123,10 @@ impl App {
             Digest::new(config.digest.clone(), NonceKey::from_bytes(*keys.nonce_key().as_bytes()));
         let bearer = Bearer::new(config.bearer.clone());
         let failures = Failures::new(config.failures);
-        let authenticator = Arc::new(Authenticator::new(digest, bearer, failures));
+        let authenticator = Arc::new(
+            Authenticator::new(digest, bearer, failures)
+                .with_certificates(config.client_cert.clone()),
+        );
         let (tls, certificates) = Listeners::load(&config, &metrics)?;
         let sockets = Sockets::bind(&config)?;
         let (log, access_log) = AccessLog::start(&config.log, metrics.access_log_dropped())

@@ -140,6 +140,7 @@ const DOORS: &[(&str, &[&str], &str)] = &[
         "it computes by a process-wide provider, which that file installs, and knows a clock, which that file leaves out",
     ),
     ("tracing_subscriber", &["src/telemetry/"], "a process has one operator log"),
+    ("x509_parser", &["src/net/tls/"], "what a certificate says is read in one place"),
 ];
 
 /// Libraries that the domain may not name: it is pure, so that it can be tested as plain functions.

@@ -1,6 +1,7 @@
 //! TLS on listeners: which certificate a client gets, what is spoken, and what ends before anything is.
 
 mod admin;
+mod client_cert;
 mod clients;
 mod handshakes;
 mod reload;

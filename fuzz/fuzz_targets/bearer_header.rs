@@ -90,7 +90,7 @@ impl Gate {
     }
 
     fn present(&self, headers: &HeaderMap, now: Timestamp) -> Result<Principal, Refusal> {
-        let presented = Presented { method: &Method::GET, target: "/", headers };
+        let presented = Presented { method: &Method::GET, target: "/", headers, certificate: None };
         let (schemes, client) =
             ([SchemeKind::Bearer], ClientIp::from(IpAddr::from([192, 0, 2, 1])));
         self.authenticator.authenticate(&schemes, &presented, client, &self.credentials, now)

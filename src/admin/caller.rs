@@ -15,6 +15,7 @@ use crate::access::{Admission, EmptyList, Permit, admit};
 use crate::addr::{ClientIp, PeerAddr};
 use crate::control::Author;
 use crate::id::OrgId;
+use crate::identity::client_cert::Shown;
 use crate::identity::{self, Organization, Presented, Principal, Role, SchemeKind};
 use crate::net::authority::{self, Authority};
 use crate::net::target::raw_target;
@@ -36,7 +37,8 @@ pub(super) struct Caller {
 }
 
 /// What the admin API takes for a credential.
-pub(super) const SCHEMES: &[SchemeKind] = &[SchemeKind::Digest, SchemeKind::Bearer];
+pub(super) const SCHEMES: &[SchemeKind] =
+    &[SchemeKind::Digest, SchemeKind::Bearer, SchemeKind::ClientCert];
 
 /// The address that a call is judged by.
 ///
@@ -79,7 +81,13 @@ impl Caller {
         now: Timestamp,
     ) -> Result<Self, Rejection> {
         let target = raw_target(head);
-        let presented = Presented { method: &head.method, target: &target, headers: &head.headers };
+        let certificate = head.extensions.get().and_then(Transport::client);
+        let presented = Presented {
+            method: &head.method,
+            target: &target,
+            headers: &head.headers,
+            certificate: certificate.map(|it| Shown { subject: it.subject(), names: it.names() }),
+        };
         let principal = identify(state, &presented, address, snapshot, now)?;
         let organization = snapshot.credentials.organization(principal.org);
         let organization =

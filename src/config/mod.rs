@@ -14,6 +14,7 @@
 //!
 //! Not here: what a setting means (the part that owns it).
 
+mod client_cert;
 mod environment;
 mod error;
 mod expected;
@@ -68,6 +69,8 @@ pub struct Config {
     pub digest: identity::digest::Settings,
     /// The bearer scheme.
     pub bearer: identity::bearer::Settings,
+    /// The scheme of client certificates.
+    pub client_cert: identity::client_cert::Settings,
     /// How often credentials from one address may be refused.
     pub failures: identity::failures::Settings,
     /// Logs.
@@ -171,6 +174,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
     let routes = root.named("routes", |name, section| routes.route(name, section));
     let digest = root.section("digest", sections::digest);
     let bearer = root.section("bearer", sections::bearer);
+    let client_cert = root.section("client_cert", client_cert::client_cert);
     let control = root.section("oauth", |section| sections::oauth(section, control));
     let workers = root.section("workers", sections::workers);
     let log = root.section("log", |section| sections::log(section, directory));
@@ -193,6 +197,7 @@ fn read_sections(root: &mut Section<'_>, directory: &Path) -> Result<Config, Rep
         control: control?,
         digest: digest?,
         bearer: bearer?,
+        client_cert: client_cert?,
         failures: failures?,
         log: log?,
         store_path,

@@ -116,7 +116,7 @@ fn hosts<'a>(section: &mut Section<'a>) -> Result<Vec<(Box<str>, Field<'a>)>, Re
 }
 
 fn schemes(section: &mut Section<'_>) -> Result<Vec<SchemeKind>, Reported> {
-    let Some(field) = section.take("schemes") else { return Ok(SchemeKind::ALL.into()) };
+    let Some(field) = section.take("schemes") else { return Ok(SchemeKind::DEFAULT.into()) };
     choices(
         &field,
         "a list of schemes, as in `[\"digest\", \"bearer\"]`, or `[]` for none",
@@ -203,8 +203,11 @@ const ORGANIZATIONS: &str =
 const UNAUTHENTICATED: &str =
     "nothing: without `schemes`, a route knows no organization and no role";
 
-const SCHEME_NAMES: &[(&str, SchemeKind)] =
-    &[("digest", SchemeKind::Digest), ("bearer", SchemeKind::Bearer)];
+const SCHEME_NAMES: &[(&str, SchemeKind)] = &[
+    ("digest", SchemeKind::Digest),
+    ("bearer", SchemeKind::Bearer),
+    ("client_cert", SchemeKind::ClientCert),
+];
 
 const ROLE_NAMES: &[(&str, Role)] = &{
     let mut names = [("", Role::Owner); Role::ALL.len()];

@@ -14,6 +14,7 @@
 
 mod api_key;
 pub mod bearer;
+pub mod client_cert;
 mod credentials;
 pub mod digest;
 pub mod failures;
@@ -49,13 +50,20 @@ use scheme::{Outcome, Scheme};
 pub struct Authenticator {
     digest: digest::Digest,
     bearer: bearer::Bearer,
+    client_cert: client_cert::ClientCert,
     failures: Failures,
 }
 
 impl Authenticator {
-    /// An authenticator of these schemes, which counts in `failures` what they refuse.
+    /// An authenticator of these schemes, which counts in `failures` what they refuse. No certificate stands for anybody.
     pub fn new(digest: digest::Digest, bearer: bearer::Bearer, failures: Failures) -> Self {
-        Self { digest, bearer, failures }
+        Self { digest, bearer, client_cert: client_cert::ClientCert::default(), failures }
+    }
+
+    /// The same, where certificates stand for whom `settings` say.
+    #[must_use]
+    pub fn with_certificates(self, settings: client_cert::Settings) -> Self {
+        Self { client_cert: client_cert::ClientCert::new(settings), ..self }
     }
 
     /// Asks the schemes in order; the first that is presented decides. What `client` presents is not looked at while
@@ -121,6 +129,7 @@ impl Authenticator {
         match kind {
             SchemeKind::Digest => &self.digest,
             SchemeKind::Bearer => &self.bearer,
+            SchemeKind::ClientCert => &self.client_cert,
         }
     }
 }
@@ -144,17 +153,23 @@ pub enum SchemeKind {
     Digest,
     /// Access tokens, RFC 6750.
     Bearer,
+    /// Client certificates.
+    ClientCert,
 }
 
 impl SchemeKind {
     /// Every scheme, in the order of their challenges.
-    pub const ALL: [Self; 2] = [Self::Digest, Self::Bearer];
+    pub const ALL: [Self; 3] = [Self::Digest, Self::Bearer, Self::ClientCert];
+
+    /// The schemes of a route that names none.
+    pub const DEFAULT: [Self; 2] = [Self::Digest, Self::Bearer];
 
     /// The name in config, logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Digest => "digest",
             Self::Bearer => "bearer",
+            Self::ClientCert => "client_cert",
         }
     }
 }
@@ -204,6 +219,8 @@ impl Refusal {
     fn is_failure(&self) -> bool {
         match self {
             Self::TooManyFailures(_) | Self::NotPresented => false,
+            // Who has the certificate of a credential that is gone has guessed nothing.
+            Self::Refused { scheme: SchemeKind::ClientCert, .. } => false,
             Self::Refused { reason, .. } => !self.is_stale() && !reason.is_ended_token(),
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 
+use super::client_cert::Shown;
 use super::{Credentials, Principal, Refusal};
 use crate::time::Timestamp;
 
@@ -17,6 +18,8 @@ pub struct Presented<'a> {
     pub target: &'a str,
     /// Every header of the request.
     pub headers: &'a HeaderMap,
+    /// The certificate that the client has shown in the connection's handshake, good as of now.
+    pub certificate: Option<Shown<'a>>,
 }
 
 impl<'a> Presented<'a> {
@@ -172,7 +175,8 @@ mod tests {
         for line in lines {
             headers.append(AUTHORIZATION, HeaderValue::from_str(line).unwrap());
         }
-        let presented = Presented { method: &Method::GET, target: "/", headers: &headers };
+        let presented =
+            Presented { method: &Method::GET, target: "/", headers: &headers, certificate: None };
         let value = presented.authorization(scheme)?;
         Ok(value.map(|value| String::from_utf8(value.to_vec()).unwrap()))
     }

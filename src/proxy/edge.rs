@@ -209,6 +209,11 @@ impl Exchange {
         self.time
     }
 
+    /// How the request came.
+    pub fn transport(&self) -> &Transport {
+        &self.inbound.transport
+    }
+
     /// The request's id.
     pub fn id(&self) -> &HeaderValue {
         &self.id

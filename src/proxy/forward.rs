@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
 use crate::access::Permit;
-use crate::identity::Principal;
+use crate::identity::{Principal, SchemeKind};
 use crate::net::client_ip::ClientAddress;
 use crate::proxy::body::ResponseBody;
 use crate::proxy::edge::{Exchange, Inbound};
@@ -92,8 +92,8 @@ fn rewrite(
     id: &HeaderValue,
 ) {
     let Passed { principal, permit } = passed;
-    // Every scheme so far reads `Authorization`: who has a principal has consumed it.
-    if principal.is_some() {
+    // Every scheme but one reads `Authorization`: who has a principal by it has consumed it.
+    if principal.is_some_and(|principal| principal.scheme != SchemeKind::ClientCert) {
         parts.headers.remove(AUTHORIZATION);
     }
     // Our own side tells the client to go on, once the upstream's connection takes the body.

@@ -34,6 +34,7 @@ use hyper::body::Incoming;
 
 use crate::access::{Admission, EmptyList, admit};
 use crate::addr::ClientIp;
+use crate::identity::client_cert::Shown;
 use crate::identity::{self, Authenticator, Credentials, Presented, Principal};
 use crate::net::authority::authority;
 use crate::net::client_ip;
@@ -164,8 +165,13 @@ impl Proxy {
         }
         let now = exchange.time();
         let target = raw_target(parts);
-        let presented =
-            Presented { method: &parts.method, target: &target, headers: &parts.headers };
+        let certificate = exchange.transport().client();
+        let presented = Presented {
+            method: &parts.method,
+            target: &target,
+            headers: &parts.headers,
+            certificate: certificate.map(|it| Shown { subject: it.subject(), names: it.names() }),
+        };
         let outcome =
             self.authenticator.authenticate(route.schemes(), &presented, client, credentials, now);
         let (scheme, label) = identity::labels(route.schemes(), &outcome);

@@ -68,6 +68,12 @@ fn problem(rejection: &Rejection) -> Problem {
         Rejection::Identity { refusal: Refusal::TooManyFailures(limited), .. } => {
             Problem::too_many_failures(limited.retry_after_seconds)
         }
+        // A 401 has to say how to authenticate (RFC 9110 section 15.5.2), and a certificate can't be asked for any more.
+        Rejection::Identity { challenges, .. } if challenges.is_empty() => Problem::new(
+            StatusCode::FORBIDDEN,
+            "CLIENT_CERTIFICATE_REQUIRED",
+            "This resource asks for a client certificate that stands for a credential.",
+        ),
         Rejection::Identity { .. } => Problem::new(
             StatusCode::UNAUTHORIZED,
             "UNEXPECTED_ERROR",

@@ -185,7 +185,7 @@ mod a_key {
             ),
             (
                 "[usag]\nflush_interval = \"5s\"",
-                "7:2: key `usag`: unknown, expected one of `admin`, `bearer`, `digest`, `limits`, `listeners`, `lists`, `log`, `metrics`, `oauth`, `rate_limits`, `routes`, `store`, `upstreams`, `usage`, `workers`; did you mean `usage`?",
+                "7:2: key `usag`: unknown, expected one of `admin`, `bearer`, `client_cert`, `digest`, `limits`, `listeners`, `lists`, `log`, `metrics`, `oauth`, `rate_limits`, `routes`, `store`, `upstreams`, `usage`, `workers`; did you mean `usage`?",
             ),
             (
                 "[lists.b]\nentries = [{ prefix = \"10.0.0.0/8\", comment = \"x\" }]",
@@ -428,7 +428,7 @@ mod a_route {
             ),
             (
                 "schemes = [\"basic\"]",
-                "9:12: key `routes.a.schemes[0]`: found `\"basic\"`, expected one of `digest`, `bearer`",
+                "9:12: key `routes.a.schemes[0]`: found `\"basic\"`, expected one of `digest`, `bearer`, `client_cert`",
             ),
         ] {
             assert_mistake(&route(lines), mistake);

@@ -69,3 +69,33 @@ fn client_certificates_need_to_be_wanted_and_to_have_issuers() {
         assert_mistake(&format!("{tls}\n{lines}"), expected);
     }
 }
+
+#[test]
+fn a_certificate_stands_for_one_credential() {
+    let holders = |list: &str| format!("[client_cert]\nholders = [{list}]");
+    let san = "an alternative name, as in `dns:ci.example.com`, `uri:spiffe://example.com/ci`, `email:ci@example.com` or `ip:192.0.2.7`";
+    for (list, expected) in [
+        (
+            "{ san = \"ci.example.com\", credential = \"abcdefgh\" }",
+            format!("8:20: key `client_cert.holders[0].san`: found `\"ci.example.com\"`, expected {san}"),
+        ),
+        (
+            "{ credential = \"abcdefgh\" }",
+            format!("8:12: key `client_cert.holders[0].san`: missing, expected {san}"),
+        ),
+        (
+            "{ san = \"uri:a\", subject = \"CN=a\", credential = \"abcdefgh\" }",
+            "8:12: key `client_cert.holders[0]`: found `{ san = \"uri:a\", subject = \"CN=a\", credential = \"abcdefgh\" }`, expected `subject` or `san`, not both".into(),
+        ),
+        (
+            "{ san = \"uri:a\", credential = \"a\" }",
+            "8:42: key `client_cert.holders[0].credential`: found `\"a\"`, expected an API key's public key of 8 letters, or a service account's client id, `mdb_sa_id_` and 24 digits".into(),
+        ),
+        (
+            "{ san = \"dns:A\", credential = \"abcdefgh\" }, { san = \"dns:a\", credential = \"bcdefghi\" }",
+            "8:56: key `client_cert.holders[1]`: found `{ san = \"dns:a\", credential = \"bcdefghi\" }`, expected each value once; it is the same as `client_cert.holders[0]`".into(),
+        ),
+    ] {
+        assert_mistake(&holders(list), &expected);
+    }
+}

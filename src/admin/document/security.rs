@@ -42,6 +42,14 @@ fn scheme(kind: SchemeKind) -> SecurityScheme {
             let digest = HttpBuilder::new().scheme(HttpAuthScheme::Digest).description(Some(about));
             SecurityScheme::Http(digest.build())
         }
+        SchemeKind::ClientCert => {
+            let about = "A certificate that the server's config maps to an API key or a service account, where the admin API asks for one.";
+            SecurityScheme::MutualTls {
+                description: Some(about.to_owned()),
+                deprecated: None,
+                extensions: None,
+            }
+        }
         SchemeKind::Bearer => {
             let about = "A service account: an access token of an hour, got with the account's client id and secret.";
             let flow = ClientCredentials::new(TOKEN_PATH, Scopes::new());

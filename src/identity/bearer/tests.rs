@@ -99,7 +99,8 @@ fn send(
     for line in lines {
         headers.append(AUTHORIZATION, HeaderValue::from_str(line).unwrap());
     }
-    let presented = Presented { method: &Method::GET, target: "/", headers: &headers };
+    let presented =
+        Presented { method: &Method::GET, target: "/", headers: &headers, certificate: None };
     authenticator.authenticate(SCHEMES, &presented, client(), credentials, now)
 }
 
@@ -304,7 +305,8 @@ fn a_token_that_has_ended_counts_against_nobody_and_a_forged_one_does() {
 fn a_route_that_takes_no_tokens_sees_none() {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, format!("Bearer {}", token()).try_into().unwrap());
-    let presented = Presented { method: &Method::GET, target: "/", headers: &headers };
+    let presented =
+        Presented { method: &Method::GET, target: "/", headers: &headers, certificate: None };
     let outcome = authenticator().authenticate(
         &[SchemeKind::Digest],
         &presented,

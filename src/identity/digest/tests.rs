@@ -126,7 +126,8 @@ fn send(
 ) -> Result<Principal, Refusal> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_str(authorization).unwrap());
-    let presented = Presented { method: &Method::GET, target: TARGET, headers: &headers };
+    let presented =
+        Presented { method: &Method::GET, target: TARGET, headers: &headers, certificate: None };
     authenticator.authenticate(SCHEMES, &presented, client(), &credentials(), now)
 }
 
@@ -216,8 +217,12 @@ fn the_responses_of_the_rfc_s_example_are_expected() {
 
         let header = client.header();
         let answer = Answer::parse(header.strip_prefix("Digest").unwrap().as_bytes()).unwrap();
-        let presented =
-            Presented { method: &Method::GET, target: client.uri, headers: &HeaderMap::new() };
+        let presented = Presented {
+            method: &Method::GET,
+            target: client.uri,
+            headers: &HeaderMap::new(),
+            certificate: None,
+        };
         let user_realm_password = "Mufasa:http-auth@example.org:Circle of Life";
         let expected = if sha256 {
             expected::<Sha256>(&Sha256::digest(user_realm_password), &answer, &presented).to_vec()
@@ -280,7 +285,8 @@ fn the_headers_of_public_clients_are_understood() {
 fn what_is_no_digest_is_left_to_other_schemes() {
     let authenticator = authenticator();
     let none = HeaderMap::new();
-    let presented = Presented { method: &Method::GET, target: TARGET, headers: &none };
+    let presented =
+        Presented { method: &Method::GET, target: TARGET, headers: &none, certificate: None };
     let outcome = authenticator.authenticate(SCHEMES, &presented, client(), &credentials(), NOW);
     assert_eq!(outcome, Err(Refusal::NotPresented));
     for other in ["Bearer abc", "Basic YTpi", "Digestive x=y"] {
@@ -294,7 +300,8 @@ fn a_scheme_that_a_route_does_not_accept_is_not_asked() {
     let mut headers = HeaderMap::new();
     let header = Client::new(nonce_of(&authenticator, NOW)).header();
     headers.insert(AUTHORIZATION, HeaderValue::from_str(&header).unwrap());
-    let presented = Presented { method: &Method::GET, target: TARGET, headers: &headers };
+    let presented =
+        Presented { method: &Method::GET, target: TARGET, headers: &headers, certificate: None };
     let outcome = authenticator.authenticate(&[], &presented, client(), &credentials(), NOW);
     assert_eq!(outcome, Err(Refusal::NotPresented));
 }
@@ -306,7 +313,8 @@ fn two_authorization_lines_are_refused() {
     let mut headers = HeaderMap::new();
     headers.append(AUTHORIZATION, HeaderValue::from_str(&right).unwrap());
     headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer abc"));
-    let presented = Presented { method: &Method::GET, target: TARGET, headers: &headers };
+    let presented =
+        Presented { method: &Method::GET, target: TARGET, headers: &headers, certificate: None };
     let outcome = authenticator.authenticate(SCHEMES, &presented, client(), &credentials(), NOW);
     assert_eq!(outcome, refused(RefusalReason::Malformed));
 }
@@ -351,7 +359,8 @@ fn the_stand_in_for_unknown_keys_opens_nothing() {
     let header = client.header();
     let answer = Answer::parse(header.strip_prefix("Digest").unwrap().as_bytes()).unwrap();
     let headers = HeaderMap::new();
-    let presented = Presented { method: &Method::GET, target: TARGET, headers: &headers };
+    let presented =
+        Presented { method: &Method::GET, target: TARGET, headers: &headers, certificate: None };
     let response = expected::<Md5>(&NOBODY.md5, &answer, &presented);
     let response = String::from_utf8(Hex::of(&response).digits().to_vec()).unwrap();
     let forged = header.replace(&client.response(), &response);

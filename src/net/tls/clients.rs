@@ -3,6 +3,8 @@
 //! Sessions are not resumed where they are asked for, so that every connection shows its certificate anew. On a connection that is
 //! open, the certificate is checked again for the first request after the issuers or the lists of revoked ones have changed.
 
+mod subject;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -168,7 +170,7 @@ impl ClientCertificate {
             _ => Box::default(),
         };
         Some(Self {
-            subject: read.subject().to_string().into(),
+            subject: subject::written(read.subject()).into(),
             names,
             not_after: read.validity().not_after.timestamp(),
             chain: chain.iter().map(|one| one.clone().into_owned()).collect(),
@@ -177,7 +179,7 @@ impl ClientCertificate {
         })
     }
 
-    /// Its subject, as in `CN=ci, O=Example`.
+    /// Its subject, as in `CN=ci,O=Example` (RFC 4514).
     pub fn subject(&self) -> &str {
         &self.subject
     }

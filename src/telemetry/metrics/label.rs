@@ -294,7 +294,7 @@ label_values! {
 }
 
 /// Values of the label `scheme`, without `other`.
-pub const AUTH_SCHEMES: &[&str] = &["digest", "bearer", "client_secret"];
+pub const AUTH_SCHEMES: &[&str] = &["digest", "bearer", "client_cert", "client_secret"];
 
 /// Values of the label `outcome`, without `other`.
 ///

@@ -56,7 +56,7 @@ fn every_family_has_the_name_type_and_labels_that_dashboards_rely_on() {
         portcullis_access_list_entries gauge kind=[credential named]
         portcullis_access_log_dropped_total counter
         portcullis_admin_rate_limited_total counter bucket=[caller organization organization_resources organization_settings token]
-        portcullis_auth_total counter outcome=[expired_token foreign_token limited malformed not_presented other replayed revoked_token secret_gone stale_nonce unknown_account unknown_key unknown_signing_key unsupported verified wrong_realm wrong_response wrong_secret wrong_signature wrong_target] scheme=[bearer client_secret digest other]
+        portcullis_auth_total counter outcome=[expired_token foreign_token limited malformed not_presented other replayed revoked_token secret_gone stale_nonce unknown_account unknown_key unknown_signing_key unsupported verified wrong_realm wrong_response wrong_secret wrong_signature wrong_target] scheme=[bearer client_cert client_secret digest other]
         portcullis_build_info gauge version=[VERSION]
         portcullis_connections gauge listener=[edge]
         portcullis_connections_accepted_total counter listener=[edge]
