@@ -60,7 +60,7 @@ fn every_family_has_the_name_type_and_labels_that_dashboards_rely_on() {
         portcullis_build_info gauge version=[VERSION]
         portcullis_connections gauge listener=[edge]
         portcullis_connections_accepted_total counter listener=[edge]
-        portcullis_connections_closed_total counter listener=[edge] reason=[drain error finished handshake handshake_timeout header_timeout idle_timeout limit malformed stall_timeout]
+        portcullis_connections_closed_total counter listener=[edge] reason=[drain error finished handshake handshake_timeout header_timeout idle_timeout limit malformed proxy_protocol stall_timeout]
         portcullis_publish_duration_seconds histogram
         portcullis_request_duration_seconds histogram route=[api]
         portcullis_requests_in_flight gauge route=[api]
