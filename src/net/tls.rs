@@ -1,7 +1,7 @@
 //! TLS on a listener: which certificate a connection gets, and what a handshake may take.
 //!
 //! Both planes have it from here. Each certificate has a configuration of the library's of its own, all with the listener's
-//! protocols and tickets; the client's first message chooses one ([`Certificates`](certificates::Certificates)), and the connection
+//! protocols and tickets; the client's first message chooses one (`certificates`), and the connection
 //! remembers it, so that it is known which authorities it may ask for.
 //!
 //! Decisions

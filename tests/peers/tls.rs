@@ -70,6 +70,23 @@ fn curl_is_told_where_it_speaks_plain_text_or_an_old_version() {
     assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("HTTPS"), "{answer}");
 }
 
+#[test]
+fn curl_shows_its_certificate() {
+    let ca = ca();
+    let asking =
+        format!("client_certificates = \"require\"\nclient_ca = {:?}\n", ca.path("ca.pem"));
+    let gateway = start(&ca, &asking);
+    let (certificate, key, _) = ca.make(&["client.example.com"], |_| ());
+    ca.write("client.pem", &certificate);
+    ca.write("client.key", &key);
+    let [pem, key] = ["client.pem", "client.key"].map(|file| ca.path(file).display().to_string());
+    let mine = ["--cert", &pem, "--key", &key];
+    let answer = curl(&ca, &gateway, "api.example.com", &mine).unwrap();
+    assert!(answer.ends_with("2 401 "), "{answer}");
+    let refused = curl(&ca, &gateway, "api.example.com", &[]).unwrap_err();
+    assert!(refused.contains("certificate required"), "{refused}");
+}
+
 /// What `openssl s_client` tells of a connection that it opens and closes at once.
 fn s_client(ca: &Ca, gateway: &Gateway, more: &[&str]) -> String {
     let output = Command::new("openssl")

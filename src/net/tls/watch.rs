@@ -158,6 +158,9 @@ impl Watch {
 
 /// Looks after the certificates of all listeners until `stop` becomes true.
 pub async fn watch(mut watches: Vec<Watch>, mut stop: Receiver<bool>) {
+    if watches.is_empty() {
+        return;
+    }
     let mut looks = interval(BETWEEN_LOOKS);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
