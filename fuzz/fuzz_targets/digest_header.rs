@@ -84,7 +84,8 @@ impl<'a> Gate<'a> {
     }
 
     fn present(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
-        let presented = Presented { method: &self.method, target: self.target, headers, certificate: None };
+        let presented =
+            Presented { method: &self.method, target: self.target, headers, certificate: None };
         let schemes = [SchemeKind::Digest];
         let client = ClientIp::from(IpAddr::from([192, 0, 2, 1]));
         self.authenticator.authenticate(&schemes, &presented, client, &self.credentials, NOW)
