@@ -83,8 +83,10 @@ fn curl_shows_its_certificate() {
     let mine = ["--cert", &pem, "--key", &key];
     let answer = curl(&ca, &gateway, "api.example.com", &mine).unwrap();
     assert!(answer.ends_with("2 401 "), "{answer}");
-    let refused = curl(&ca, &gateway, "api.example.com", &[]).unwrap_err();
-    assert!(refused.contains("certificate required"), "{refused}");
+    // In TLS 1.3 a client may send its request before it hears that it lacks one; then the reset can overtake the alert.
+    let refused = curl(&ca, &gateway, "api.example.com", &["--tls-max", "1.2"]).unwrap_err();
+    assert!(refused.contains("handshake failure") || refused.contains("certificate"), "{refused}");
+    curl(&ca, &gateway, "api.example.com", &[]).unwrap_err();
 }
 
 /// What `openssl s_client` tells of a connection that it opens and closes at once.
