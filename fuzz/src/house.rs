@@ -96,7 +96,8 @@ impl House {
         let directory = tempfile::tempdir().expect("a directory");
         let keys = KeyFile::create(&directory.path().join("key")).expect("a key file");
         let store = SqliteStore::create(&directory.path().join("db"), &keys).expect("a store");
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let clock = Clock::manual(Timestamp::from_millis(1_785_000_000_000));
         let settings = control::Settings {
             entries_per_list: ENTRIES,
